@@ -1,0 +1,2 @@
+//! Progressive delivery for Kubernetes with a verdict that can be checked.
+fn main() {}

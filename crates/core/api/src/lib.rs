@@ -1,0 +1,1 @@
+//! The Kubernetes kinds: types, schemas, defaults, validation.

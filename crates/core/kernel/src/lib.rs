@@ -1,0 +1,1 @@
+//! The vocabulary of the three beats: observe, plan, apply.

@@ -1,0 +1,1 @@
+//! The small languages inside manifests: durations, quantities, selectors, JSONPath.

@@ -1,0 +1,1 @@
+//! States to text: values in, text out.

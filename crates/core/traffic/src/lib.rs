@@ -1,0 +1,1 @@
+//! Traffic routers: intent and existing objects to writes.

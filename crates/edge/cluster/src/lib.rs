@@ -1,0 +1,1 @@
+//! Kubernetes: watches and caches, applying writes, events, the lease lock.

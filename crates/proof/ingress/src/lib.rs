@@ -1,0 +1,1 @@
+//! An ingress data plane for the demo: Ingresses with NGINX canary annotations, forwarding real requests.

@@ -1,0 +1,1 @@
+//! An embedded Kubernetes API: a tower service.

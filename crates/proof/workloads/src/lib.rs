@@ -1,0 +1,1 @@
+//! Workload controllers for the embedded Kubernetes: Deployment, ReplicaSet, EndpointSlice, garbage collection, PDB.
