@@ -1,0 +1,71 @@
+//! The contract between the engine and what thinks.
+
+use std::collections::BTreeMap;
+
+use crate::{Act, Interest, Key, Kind, Moment, Object, Observed, Plan};
+
+/// Plans for all objects of one kind. Pure: equal arguments give equal results, and a planner holds settings only.
+pub trait Planner: Send + Sync {
+    /// The kind of object that is planned for.
+    fn kind(&self) -> Kind;
+
+    /// Whether this object is this planner's business (another instance of the controller may serve it).
+    fn concerns(&self, _object: &Object) -> bool {
+        true
+    }
+
+    /// What else must be seen to plan for `object`.
+    fn interests(&self, object: &Object) -> Vec<Interest>;
+
+    /// What to do now. Called again when something of interest changes, when [`Act::wake`] has come, after a conflict,
+    /// a refusal or a restart; it is never told which of these it was.
+    fn plan(&self, observed: &Observed, answers: &Answers, now: Moment) -> Plan;
+
+    /// What to write on an object that the engine will leave alone until it is changed, so that people see why.
+    fn freeze(&self, object: &Object, cause: &Freeze, now: Moment) -> Act;
+}
+
+/// Why the engine stopped planning for an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Freeze {
+    /// Planning for it panicked: a defect of ours that must not take the other objects down.
+    Panicked(String),
+    /// Its planner writes again and again although nothing else changes.
+    Storm {
+        /// How many passes in a row wrote.
+        passes: u32,
+    },
+    /// Its planner asks question after question without ever acting.
+    Endless {
+        /// How many rounds of questions were answered in one pass.
+        rounds: u32,
+    },
+}
+
+/// A question that the caches cannot answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The planner's own name for it, unique in this pass: the key of its answer in [`Answers`].
+    pub id: String,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The object as the API has it this moment, past any cache.
+    Read(Key),
+}
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The object, or none when there is no such.
+    Object(Option<Object>),
+    /// There is no answer, and why: its own outcome, never an empty one.
+    Failed(String),
+}
+
+/// Answers by [`Ask::id`].
+pub type Answers = BTreeMap<String, Answer>;
