@@ -1,0 +1,94 @@
+//! Icons and colours. No meaning is told by colour alone: each colour goes with an icon or a word.
+
+/// Whether colour codes are written. Callers say [`Paint::Plain`] unless a terminal reads the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// Text without escape codes.
+    Plain,
+    /// Text with ANSI colours.
+    Colour,
+}
+
+/// The four colours in use, with their ANSI codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hue {
+    /// Bad news.
+    Red,
+    /// Good news; the stable version.
+    Green,
+    /// In between; the canary.
+    Yellow,
+    /// In motion.
+    Blue,
+}
+
+impl Hue {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Red => "31",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Blue => "94",
+        }
+    }
+}
+
+impl Paint {
+    /// `text` in `hue`, or as it is.
+    #[must_use]
+    pub fn paint(self, hue: Option<Hue>, text: &str) -> String {
+        match (self, hue) {
+            (Self::Colour, Some(hue)) => format!("\u{1b}[{}m{text}\u{1b}[0m", hue.code()),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// The icon of a status word, and its colour.
+#[must_use]
+pub fn icon(status: &str) -> (&'static str, Option<Hue>) {
+    match status {
+        "Healthy" | "Running" | "Completed" | "Successful" => ("✔", Some(Hue::Green)),
+        "Degraded" | "Failed" | "Error" | "ReplicaFailure" => ("✖", Some(Hue::Red)),
+        "Paused" => ("॥", None),
+        "ScaledDown" => ("•", None),
+        "Progressing" | "Pending" | "ContainerCreating" | "PodInitializing" | "Terminating" => {
+            ("◌", Some(Hue::Blue))
+        }
+        "Unknown" | "" => ("?", None),
+        word if word.starts_with("Init:") => ("◌", Some(Hue::Blue)),
+        // Whatever else a pod says of itself (CrashLoopBackOff, ErrImagePull, OOMKilled …) is trouble.
+        _ => ("✖", Some(Hue::Red)),
+    }
+}
+
+/// How many characters of `text` are seen: all but ANSI colour codes.
+pub(crate) fn visible_width(text: &str) -> usize {
+    let mut in_code = false;
+    text.chars()
+        .filter(|&character| match character {
+            '\u{1b}' => {
+                in_code = true;
+                false
+            }
+            'm' if in_code => {
+                in_code = false;
+                false
+            }
+            _ => !in_code,
+        })
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_does_not_count_as_width() {
+        let painted = Paint::Colour.paint(Some(Hue::Green), "✔ Healthy");
+        assert_eq!(painted, "\u{1b}[32m✔ Healthy\u{1b}[0m");
+        assert_eq!(visible_width(&painted), 9);
+        assert_eq!(Paint::Plain.paint(Some(Hue::Green), "✔"), "✔");
+    }
+}
