@@ -1,0 +1,2 @@
+//! Runs the scenarios.
+fn main() {}
