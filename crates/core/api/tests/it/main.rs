@@ -1,0 +1,5 @@
+//! What other tools wrote must be read here as they meant it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod recorded;
+mod shared;
