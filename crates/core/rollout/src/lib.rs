@@ -1,1 +1,4 @@
 //! The Rollout machine.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod scale;
