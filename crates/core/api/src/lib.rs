@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod analysis;
+pub mod crds;
 pub mod diff;
 pub mod experiment;
 pub mod kinds;
@@ -19,4 +20,5 @@ pub mod schema;
 pub mod wire;
 pub mod workload;
 
+pub use crds::crds;
 pub use wire::{Lenient, Problem, lenient};

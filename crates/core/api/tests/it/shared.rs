@@ -12,3 +12,12 @@ pub(crate) fn folder(name: &str) -> Option<PathBuf> {
     eprintln!("skipped: {} is not there", path.display());
     None
 }
+
+/// The documents of a YAML or JSON file, read as kubectl reads them; empty ones are left out.
+pub(crate) fn documents(path: &std::path::Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let options = serde_saphyr::options! { legacy_octal_numbers: true, budget: None };
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple_with_options(&text, options)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    documents.into_iter().filter(|document| !document.is_null()).collect()
+}
