@@ -1,0 +1,1 @@
+//! One pass at a time, as a person would read it.
