@@ -1,1 +1,23 @@
-//! What a Rollout must do, told as scenarios, on the embedded Kubernetes and on a real kube-apiserver.
+//! What a Rollout must do, told as scenarios: one suite, two targets.
+//!
+//! The same scenarios run on the embedded Kubernetes and on a real kube-apiserver, always with the real binary as the
+//! controller, started as a user starts it. So a scenario that passes on one target and fails on the other shows a defect of
+//! the embedded Kubernetes, and a scenario that fails on both shows one of the controller.
+//!
+//! - [`target`]: a cluster to run on, with nodes that make pods ready.
+//! - [`controller`]: the process under test.
+//! - [`mirror`]: what is in a scenario's namespace, kept by watches, so that waiting is never polling.
+//! - [`stage`]: the words that scenarios are written in.
+//! - [`scenarios`]: the table of scenarios, with the number that each has in the specification.
+#![allow(clippy::missing_errors_doc)] // every function here fails in one way: the scenario fails, and says why
+
+pub mod cluster;
+pub mod controller;
+mod embedded;
+pub mod fixture;
+pub mod mirror;
+pub mod runner;
+pub mod scenarios;
+pub mod stage;
+pub mod target;
+pub mod view;

@@ -1,0 +1,129 @@
+//! Plain requests to a Kubernetes API: JSON values in and out, a path for each kind.
+//!
+//! Values, because scenarios also send what no type would hold.
+
+use anyhow::{Context, Result};
+use kube::Client;
+use serde_json::{Value, json};
+
+/// A kind of object that scenarios touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    /// `/api/v1` or `/apis/GROUP/VERSION`.
+    pub api: &'static str,
+    /// The lower-case plural.
+    pub plural: &'static str,
+}
+
+/// `argoproj.io` Rollouts.
+pub const ROLLOUT: Kind = Kind { api: "/apis/argoproj.io/v1alpha1", plural: "rollouts" };
+/// `apps` ReplicaSets.
+pub const REPLICA_SET: Kind = Kind { api: "/apis/apps/v1", plural: "replicasets" };
+/// `apps` Deployments.
+pub const DEPLOYMENT: Kind = Kind { api: "/apis/apps/v1", plural: "deployments" };
+/// Pods.
+pub const POD: Kind = Kind { api: "/api/v1", plural: "pods" };
+/// Services.
+pub const SERVICE: Kind = Kind { api: "/api/v1", plural: "services" };
+/// Events.
+pub const EVENT: Kind = Kind { api: "/api/v1", plural: "events" };
+/// Ingresses.
+pub const INGRESS: Kind = Kind { api: "/apis/networking.k8s.io/v1", plural: "ingresses" };
+/// Disruption budgets.
+pub const BUDGET: Kind = Kind { api: "/apis/policy/v1", plural: "poddisruptionbudgets" };
+
+impl Kind {
+    /// The kind that a manifest names, when scenarios know it.
+    #[must_use]
+    pub fn of(manifest: &Value) -> Option<Self> {
+        match manifest["kind"].as_str()? {
+            "Rollout" => Some(ROLLOUT),
+            "ReplicaSet" => Some(REPLICA_SET),
+            "Deployment" => Some(DEPLOYMENT),
+            "Pod" => Some(POD),
+            "Service" => Some(SERVICE),
+            "Ingress" => Some(INGRESS),
+            "PodDisruptionBudget" => Some(BUDGET),
+            _ => None,
+        }
+    }
+
+    /// The path of a namespace's objects of this kind.
+    #[must_use]
+    pub fn list(self, namespace: &str) -> String {
+        format!("{}/namespaces/{namespace}/{}", self.api, self.plural)
+    }
+
+    /// The path of one object, or with `name/status` of a subresource.
+    #[must_use]
+    pub fn one(self, namespace: &str, name: &str) -> String {
+        format!("{}/{name}", self.list(namespace))
+    }
+}
+
+/// How a patch is written down.
+#[derive(Clone, Copy, Debug)]
+pub enum Patch {
+    /// RFC 7386.
+    Merge,
+    /// RFC 6902.
+    Json,
+}
+
+/// One request; an answer that is no success is an error with the API's words.
+pub async fn send(
+    client: &Client,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+    content: &str,
+) -> Result<Value> {
+    let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
+    let request = http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header(http::header::CONTENT_TYPE, content)
+        .body(body)?;
+    client.request::<Value>(request).await.with_context(|| format!("{method} {path}"))
+}
+
+/// Reads one path.
+pub async fn get(client: &Client, path: &str) -> Result<Value> {
+    send(client, "GET", path, None, "application/json").await
+}
+
+/// Creates an object in a collection.
+pub async fn create(client: &Client, path: &str, object: &Value) -> Result<Value> {
+    send(client, "POST", path, Some(object), "application/json").await
+}
+
+/// Patches one path.
+pub async fn patch(client: &Client, path: &str, change: &Value, kind: Patch) -> Result<Value> {
+    let content = match kind {
+        Patch::Merge => "application/merge-patch+json",
+        Patch::Json => "application/json-patch+json",
+    };
+    send(client, "PATCH", path, Some(change), content).await
+}
+
+/// Deletes one path; an object that is gone already is as good.
+pub async fn delete(client: &Client, path: &str) -> Result<()> {
+    match send(client, "DELETE", path, Some(&json!({})), "application/json").await {
+        Err(error) if !is_missing(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an error is the API's 404.
+#[must_use]
+pub fn is_missing(error: &anyhow::Error) -> bool {
+    has_code(error, 404)
+}
+
+/// Whether an error is the API's answer with this code.
+#[must_use]
+pub fn has_code(error: &anyhow::Error, code: u16) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref::<kube::Error>(), Some(kube::Error::Api(status)) if status.code == code)
+    })
+}

@@ -1,0 +1,104 @@
+//! Runs scenarios side by side, each in a namespace of its own, and says what happened.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use futures::StreamExt;
+use kube::Client;
+
+use crate::controller::{Controller, tail};
+use crate::scenarios::{ALL, Scenario};
+use crate::stage::Stage;
+use crate::target::{Kind, Target};
+
+/// How long one scenario may take in all, its waits together.
+const SCENARIO: Duration = Duration::from_mins(4);
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// On which cluster.
+    pub target: Kind,
+    /// Only scenarios whose name contains one of these, or whose number is one of these; all when empty.
+    pub only: Vec<String>,
+    /// How many run at once.
+    pub at_once: usize,
+    /// Leave the namespaces of failed scenarios behind.
+    pub keep: bool,
+}
+
+impl Plan {
+    /// The scenarios that are wanted.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<Scenario> {
+        let wanted = |scenario: &Scenario| {
+            let number = scenario.number.to_string();
+            self.only.is_empty()
+                || self.only.iter().any(|word| *word == number || scenario.name.contains(word.as_str()))
+        };
+        ALL.iter().copied().filter(wanted).collect()
+    }
+
+    /// Runs them; the answer says whether all passed.
+    pub async fn run(&self) -> Result<bool> {
+        let chosen = self.chosen();
+        if chosen.is_empty() {
+            bail!("no scenario is called {:?}; the names are {:?}", self.only, ALL);
+        }
+        let folder = tempfile::Builder::new().prefix("serin-e2e").tempdir()?;
+        let begun = Instant::now();
+        let target = Target::start(self.target, folder.path()).await.context("starting the cluster")?;
+        let mut controller = Controller::start(&target.kubeconfig, folder.path())?;
+        let log = controller.log().to_owned();
+        let failed = self.run_all(&target.client, &chosen, &log).await;
+        let alive = controller.is_running();
+        if !alive {
+            println!("the controller has ended by itself:\n{}", controller.tail(""));
+        }
+        let farewell = if alive { controller.stop().await } else { Ok(()) };
+        if let Err(error) = &farewell {
+            println!("{error:#}");
+        }
+        println!(
+            "scenarios: {} passed, {failed} failed on {:?} in {:.0} s",
+            chosen.len() - failed,
+            self.target,
+            begun.elapsed().as_secs_f64()
+        );
+        Ok(failed == 0 && alive && farewell.is_ok())
+    }
+
+    async fn run_all(&self, client: &Client, chosen: &[Scenario], log: &Path) -> usize {
+        let runs = chosen.iter().map(|scenario| async move {
+            let begun = Instant::now();
+            let result = self.run_one(client, *scenario, log).await;
+            let took = begun.elapsed().as_secs_f64();
+            match &result {
+                Ok(()) => println!("ok      {scenario:?} ({took:.1} s)"),
+                Err(error) => println!("FAILED  {scenario:?} ({took:.1} s)\n{error:#}"),
+            }
+            let _ = std::io::stdout().flush();
+            result.is_ok()
+        });
+        let results: Vec<bool> = futures::stream::iter(runs).buffer_unordered(self.at_once).collect().await;
+        results.iter().filter(|passed| !**passed).count()
+    }
+
+    async fn run_one(&self, client: &Client, scenario: Scenario, log: &Path) -> Result<()> {
+        let stamp = jiff::Timestamp::now().as_millisecond() % 1_000_000;
+        let namespace = format!("e2e-{}-{}-{stamp}", scenario.number, scenario.name);
+        let stage = Stage::open(client.clone(), &namespace).await?;
+        let result = match tokio::time::timeout(SCENARIO, (scenario.run)(&stage)).await {
+            Ok(result) => result,
+            Err(_) => Err(anyhow::anyhow!("not done within {} s", SCENARIO.as_secs())),
+        };
+        let result =
+            result.with_context(|| format!("{}\ncontroller:\n{}", stage.obituary(), tail(log, &namespace)));
+        if result.is_ok() || !self.keep {
+            stage.close().await?;
+        }
+        result
+    }
+}
