@@ -4,6 +4,13 @@
 //! read them. Time is an argument; a table of the same objects at the same moment is the same.
 
 mod cells;
+mod custom;
+mod metrics;
+mod net;
+mod pod;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use crate::kinds::KindInfo;
 use jiff::Timestamp;
@@ -49,15 +56,22 @@ impl IncludeObject {
 /// The table of `objects` at `now`. The caller adds the list's `metadata`.
 #[must_use]
 pub fn render(kind: &KindInfo, objects: &[Value], now: Timestamp, include: IncludeObject) -> Value {
+    let columns = cells::columns(&kind.group, &kind.kind).filter(|_| !kind.custom);
+    let definitions = columns.map_or_else(|| custom::definitions(kind), cells::definitions);
     let row = |object: &Value| {
-        let cells = cells::row(kind, object, now);
-        json!({ "cells": cells, "object": include.of(object) })
+        let mut row = match columns {
+            // Other versions are only other spellings; the cells read the stored one.
+            Some(columns) => cells::row(columns, &crate::convert::to_stored(object.clone()), now),
+            None => custom::row(kind, object, now),
+        };
+        row["object"] = include.of(object);
+        row
     };
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": {},
-        "columnDefinitions": cells::definitions(kind),
+        "columnDefinitions": definitions,
         "rows": objects.iter().map(row).collect::<Vec<_>>(),
     })
 }
