@@ -1,6 +1,6 @@
 //! Label selectors: which objects belong together.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// All requirements must hold. An empty selector matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,23 @@ impl Selector {
     }
 }
 
+/// The text form that the API takes as `labelSelector`, such as `app in (demo),tier`.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Requirement { key, operator, values }) in self.requirements.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let values = values.join(",");
+            match operator {
+                Operator::In => write!(f, "{comma}{key} in ({values})")?,
+                Operator::NotIn => write!(f, "{comma}{key} notin ({values})")?,
+                Operator::Exists => write!(f, "{comma}{key}")?,
+                Operator::DoesNotExist => write!(f, "{comma}!{key}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Requirement {
     fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = labels.get(&self.key);
@@ -103,5 +120,23 @@ mod tests {
             assert_eq!(selector.matches(&labels), expected, "{key} {operator:?}");
         }
         assert!(Selector::default().matches(&labels), "an empty selector matches everything");
+    }
+
+    #[test]
+    fn the_text_form_is_the_one_of_the_api() {
+        let requirement = |key: &str, operator, values: &[&str]| Requirement {
+            key: key.to_owned(),
+            operator,
+            values: values.iter().map(|&value| value.to_owned()).collect(),
+        };
+        let selector = Selector {
+            requirements: vec![
+                requirement("a", Operator::In, &["x", "y"]),
+                requirement("b", Operator::NotIn, &["z"]),
+                requirement("c", Operator::Exists, &[]),
+                requirement("d", Operator::DoesNotExist, &[]),
+            ],
+        };
+        assert_eq!(selector.to_string(), "a in (x,y),b notin (z),c,!d");
     }
 }
