@@ -1,0 +1,268 @@
+//! One pass for one object: observe, plan, apply.
+//!
+//! A pass takes no hint of what woke it; it reads the stores. Whatever it meets ends in one of [`End`]'s ways, each of
+//! which says when the next pass is due; so no object is ever dropped from the schedule while there is work left.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::Ordering,
+    time::Duration,
+};
+
+use serin_cluster::{Backoff, State};
+use serin_kernel::{Act, Answer, Answers, Ask, Freeze, Key, Moment, Object, Observed, Plan, Question};
+use tokio::time::Instant;
+
+use crate::{
+    apply::{Stop, apply},
+    engine::{Lane, Shared},
+    record::Ice,
+    schedule::{Cause, Due},
+};
+
+/// After a refusal or without an answer: quick at first, for races with others; later rarely enough for a fault that
+/// lasts, yet soon after a person has mended it.
+const AFTER_FAILURE: Backoff = Backoff { first: Duration::from_millis(5), most: Duration::from_secs(10) };
+/// After a conflict: the change that caused it is on its way to us and will wake the object by itself.
+const AFTER_CONFLICT: Backoff = Backoff { first: Duration::from_millis(10), most: Duration::from_secs(1) };
+/// Rounds of questions in one pass. Planners need one, perhaps two.
+const ROUNDS_MAX: u32 = 8;
+/// A planner that asks to be woken at a time that has passed gets this much later: it must not spin.
+const WAKE_MIN: Duration = Duration::from_secs(1);
+
+/// How a pass ended.
+enum End {
+    /// The object is gone, or not ours.
+    Forgotten,
+    /// Something that is needed is not known yet; a change will wake the object.
+    Waiting,
+    /// All done until then.
+    Rest(Option<Moment>),
+    /// Frozen until it changes.
+    Frozen,
+    /// Not all could be done.
+    Stopped(Stop),
+}
+
+/// A pass for the object that is due, and its next wake-up.
+pub(crate) async fn pass(shared: &Shared, lane: &Lane, due: Due<Key>) {
+    let started = Instant::now();
+    let key = due.key;
+    if due.cause == Cause::Timer {
+        lane.lateness.lock().observe(started.saturating_duration_since(due.at));
+    }
+    let end = run(shared, lane, &key, due.cause).await;
+    let mut records = shared.records.lock();
+    let mut wait = None;
+    if let Some(record) = records.get_mut(&key) {
+        record.passes.observe(started.elapsed());
+        match &end {
+            End::Forgotten | End::Waiting => {}
+            End::Rest(_) | End::Frozen => record.failures = 0,
+            End::Stopped(stop) => {
+                record.failures = record.failures.saturating_add(1);
+                record.refused = match stop {
+                    Stop::Refused(refused) => Some(refused.clone()),
+                    _ => None,
+                };
+                record.errors += u64::from(matches!(stop, Stop::Refused(_) | Stop::Unreachable { .. }));
+                wait = Some(wait_after(stop, record.failures));
+            }
+        }
+    }
+    drop(records);
+    match end {
+        End::Rest(Some(wake)) => {
+            let until = wake.saturating_since(shared.cluster.now());
+            let until = if until.is_zero() { WAKE_MIN } else { until };
+            // A time beyond what the timer can hold is as good as none.
+            if let Some(at) = Instant::now().checked_add(until) {
+                lane.wake(&key, at, Cause::Timer, false);
+            }
+            lane.done(&key);
+        }
+        End::Stopped(stop) => {
+            report(shared, &key, &stop);
+            lane.back_off(&key, wait.unwrap_or(AFTER_FAILURE.first));
+        }
+        End::Forgotten | End::Waiting | End::Rest(None) | End::Frozen => lane.done(&key),
+    }
+}
+
+async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
+    let cluster = &shared.cluster;
+    if matches!(cluster.ensure(key.kind), State::Starting(_)) {
+        shared.wait_for(key, &[key.kind]);
+        return End::Waiting;
+    }
+    let Some(object) = cluster.get(key) else {
+        shared.forget(key);
+        return End::Forgotten;
+    };
+    let planner = &lane.planner;
+    match guarded(|| planner.concerns(&object)) {
+        Ok(true) => {}
+        Ok(false) => {
+            shared.forget(key);
+            return End::Forgotten;
+        }
+        Err(panic) => return freeze(shared, lane, &object, panic).await,
+    }
+    if let Some(end) = on_ice(shared, lane, &object, cause).await {
+        return end;
+    }
+    let interests = match guarded(|| planner.interests(&object)) {
+        Ok(interests) => interests,
+        Err(panic) => return freeze(shared, lane, &object, panic).await,
+    };
+    // Before looking: what changes between the look and the plan must lead to another pass.
+    shared.interests.lock().set(&object, &interests);
+    let related = match cluster.related(&object, &interests) {
+        Ok(related) => related,
+        Err(kinds) => {
+            shared.wait_for(key, &kinds);
+            return End::Waiting;
+        }
+    };
+    let mut observed = Observed::new(object, related);
+    observed.refused = shared.records.lock().get_mut(key).and_then(|record| record.refused.take());
+    let act = match think(shared, lane, &observed).await {
+        Ok(act) => act,
+        Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
+    };
+    carry_out(shared, lane, &observed.object, act).await
+}
+
+/// What to do about an object that is frozen or about to be; none when it is not.
+async fn on_ice(shared: &Shared, lane: &Lane, object: &Object, cause: Cause) -> Option<End> {
+    let ice = {
+        let mut records = shared.records.lock();
+        let record = records.entry(object.key()).or_default();
+        record.begin(cause, Instant::now());
+        if record.ice != Ice::Thawed && record.ice != Ice::Frozen(object.meta().resource_version.clone()) {
+            std::mem::replace(&mut record.ice, Ice::Thawed)
+        } else {
+            record.ice.clone()
+        }
+    };
+    match ice {
+        Ice::Frozen(version) if version == object.meta().resource_version => Some(End::Frozen),
+        Ice::Freezing(cause) => Some(freeze(shared, lane, object, cause).await),
+        Ice::Frozen(_) | Ice::Thawed => None,
+    }
+}
+
+/// Asks the planner, and answers what it asks, until it acts.
+async fn think(shared: &Shared, lane: &Lane, observed: &Observed) -> Result<Act, Freeze> {
+    let mut answers = Answers::new();
+    for _ in 0..=ROUNDS_MAX {
+        let now = shared.cluster.now();
+        match guarded(|| lane.planner.plan(observed, &answers, now))? {
+            Plan::Act(act) => return Ok(act),
+            Plan::Ask(asks) => {
+                for Ask { id, question } in asks {
+                    let answer = answer(shared, question).await;
+                    answers.insert(id, answer);
+                }
+            }
+        }
+    }
+    Err(Freeze::Endless { rounds: ROUNDS_MAX })
+}
+
+async fn answer(shared: &Shared, question: Question) -> Answer {
+    match question {
+        Question::Read(key) => match shared.cluster.read(&key).await {
+            Ok(object) => Answer::Object(object),
+            Err(failure) => Answer::Failed(failure.to_string()),
+        },
+    }
+}
+
+async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, act: Act) -> End {
+    let (key, wake) = (object.key(), act.wake);
+    if act.writes.is_empty() {
+        tracing::debug!(object = %key, reasons = act.reasons.join("; "), "nothing to write");
+    } else {
+        tracing::info!(object = %key, writes = act.writes.len(), reasons = act.reasons.join("; "), "acting");
+    }
+    let applied = apply(&shared.cluster, act, &shared.halt).await;
+    let storm = {
+        let mut records = shared.records.lock();
+        records.get_mut(&key).and_then(|record| record.end(&applied.written, Instant::now()))
+    };
+    match (applied.stopped, storm) {
+        (_, Some(passes)) => freeze(shared, lane, object, Freeze::Storm { passes }).await,
+        (Some(stop), None) => End::Stopped(stop),
+        (None, None) => End::Rest(wake),
+    }
+}
+
+/// Leaves the object alone until it changes, and lets its planner say so on it.
+async fn freeze(shared: &Shared, lane: &Lane, object: &Object, cause: Freeze) -> End {
+    let key = object.key();
+    // The newest version: a storm has written since the object was observed.
+    let object = shared.cluster.get(&key).unwrap_or_else(|| object.clone());
+    let now = shared.cluster.now();
+    // A planner that cannot even say so is defective, but its object is frozen all the same.
+    let act = guarded(|| lane.planner.freeze(&object, &cause, now)).unwrap_or_default();
+    let applied = apply(&shared.cluster, act, &shared.halt).await;
+    let version = shared.cluster.get(&key).map(|object| object.meta().resource_version.clone());
+    let mut records = shared.records.lock();
+    let record = records.entry(key.clone()).or_default();
+    if let Some(stop @ (Stop::Conflict(_) | Stop::Unreachable { .. } | Stop::Halted)) = applied.stopped {
+        record.ice = Ice::Freezing(cause);
+        return End::Stopped(stop);
+    }
+    record.ice = Ice::Frozen(version.unwrap_or_default());
+    record.errors += 1;
+    drop(records);
+    tracing::error!(object = %key, ?cause, "frozen until it changes");
+    *shared.frozen.lock().entry(reason(&cause)).or_default() += 1;
+    End::Frozen
+}
+
+fn reason(cause: &Freeze) -> &'static str {
+    match cause {
+        Freeze::Panicked(_) => "panic",
+        Freeze::Storm { .. } => "storm",
+        Freeze::Endless { .. } => "endless",
+    }
+}
+
+/// Runs what a planner wrote; its panic becomes a value.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Freeze> {
+    // Planners hold settings only and are called with shared references: nothing can be left half changed.
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Freeze::Panicked(message(&*panic)))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn wait_after(stop: &Stop, failures: u32) -> Duration {
+    match stop {
+        Stop::Conflict(_) | Stop::Halted => AFTER_CONFLICT.wait(failures),
+        Stop::Refused(_) => AFTER_FAILURE.wait(failures),
+        Stop::Unreachable { retry_after, .. } => {
+            retry_after.unwrap_or_default().max(AFTER_FAILURE.wait(failures))
+        }
+    }
+}
+
+fn report(shared: &Shared, key: &Key, stop: &Stop) {
+    match stop {
+        Stop::Conflict(message) => {
+            shared.conflicts.fetch_add(1, Ordering::AcqRel);
+            tracing::debug!(object = %key, "conflict: {message}");
+        }
+        Stop::Refused(refused) => {
+            let (code, reason) = (refused.code, &refused.reason);
+            tracing::warn!(object = %key, target = %refused.target, code, reason, "refused: {}", refused.message);
+        }
+        Stop::Unreachable { message, .. } => tracing::warn!(object = %key, "no answer: {message}"),
+        Stop::Halted => {}
+    }
+}
