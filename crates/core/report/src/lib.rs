@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod lens;
+pub mod live;
 pub mod paint;
 pub mod pod;
 pub mod rollout;
