@@ -1,0 +1,285 @@
+//! Where the update goes: reset, abort, promotion in full, pauses and steps.
+//!
+//! Invariants, each held by a test:
+//! 1. The index moves by one step at a time, or to an end that a person or a rollback asked for.
+//! 2. A step is completed only by what was observed, never while `spec.paused`.
+//! 3. An aborted update has no pause and stands at its first step.
+//! 4. A clock behind the stored time completes nothing.
+//!
+//! Every function takes the status as it is so far and changes only what it decides; the caller writes it once.
+
+use std::time::Duration;
+
+use serin_api::{
+    names::{CompletionStatus, EventReason, PauseReason},
+    rollout::{CanaryStep, PauseCondition, PauseStep, RolloutStatus, StepKind},
+};
+use serin_kernel::Moment;
+
+use crate::{scene::Scene, split, tell::Tell};
+
+/// What an earlier pass had stored is no longer what is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing new.
+    None,
+    /// Another template, or other steps in mid-update.
+    Restart,
+}
+
+/// Whether the update has to begin afresh.
+///
+/// A finished Rollout whose steps have another hash is not changed: only the hash is (another program may have computed
+/// it with another rule, and there is nothing to restart).
+pub(crate) fn change(scene: &Scene<'_>) -> Change {
+    let status = scene.status();
+    let same_template = status.current_pod_hash == scene.new().hash;
+    let same_steps = status.current_step_hash == scene.step_hash;
+    if same_template && (same_steps || is_promoted(scene, status)) { Change::None } else { Change::Restart }
+}
+
+/// Whether the wanted version is the stable one.
+pub(crate) fn is_promoted(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
+    !status.stable_rs.is_empty() && status.stable_rs == scene.new().hash
+}
+
+/// Begins afresh, or goes straight to the end when the wanted version needs no steps.
+pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> {
+    clear(next);
+    next.restarted_at = scene.rollout.spec.restart_at;
+    next.current_pod_hash.clone_from(&scene.new().hash);
+    next.canary.current_step_analysis_run_status = None;
+    next.canary.current_background_analysis_run_status = None;
+    next.canary.current_experiment.clear();
+    next.canary.step_plugin_statuses.clear();
+    let Some(end) = scene.end() else {
+        next.current_step_index = None;
+        return Vec::new();
+    };
+    let was_known = !scene.status().current_pod_hash.is_empty();
+    let shortcut = if is_promoted(scene, next) {
+        Some("Rollback to stable ReplicaSets")
+    } else if is_rollback_within_window(scene, next) && scene.new().spec > 0 {
+        Some("Rollback to active ReplicaSets within RollbackWindow")
+    } else {
+        None
+    };
+    next.current_step_index = Some(if shortcut.is_some() { end } else { 0 });
+    let told = shortcut.filter(|_| was_known);
+    told.map(|text| Tell::normal(EventReason::SkipSteps, text)).into_iter().collect()
+}
+
+/// How going to the wanted version ends, when it is the stable one or older than that.
+pub(crate) fn rollback(scene: &Scene<'_>, status: &RolloutStatus) -> Option<CompletionStatus> {
+    let stable = scene.with_hash(&status.stable_rs)?;
+    if stable == scene.new || is_rollback_within_window(scene, status) {
+        return Some(CompletionStatus::FastRolledBack);
+    }
+    let is_older = scene.new().created()? < scene.sets[stable].created()?;
+    is_older.then_some(CompletionStatus::RolledBack)
+}
+
+/// Brings the index back within the steps (users write it) and drops requests that have no meaning any more.
+pub(crate) fn settle(scene: &Scene<'_>, next: &mut RolloutStatus) {
+    next.current_step_hash.clone_from(&scene.step_hash);
+    next.current_step_index = scene.end().map(|end| next.current_step_index.unwrap_or(0).clamp(0, end));
+    if is_promoted(scene, next) {
+        clear(next);
+        next.current_step_index = scene.end();
+        return;
+    }
+    if next.promote_full || is_rollback_within_window(scene, next) {
+        let promote_full = next.promote_full;
+        clear(next);
+        next.promote_full = promote_full;
+        next.current_step_index = scene.end();
+    }
+    if next.abort {
+        abort(scene, next);
+    } else {
+        next.aborted_at = None;
+    }
+}
+
+/// Stops the update; traffic and pods go back to the stable version.
+pub(crate) fn abort(scene: &Scene<'_>, next: &mut RolloutStatus) {
+    next.abort = true;
+    next.aborted_at.get_or_insert(scene.now.truncated());
+    next.pause_conditions.clear();
+    next.controller_pause = false;
+    next.current_step_index = scene.end().map(|_| 0);
+}
+
+/// Whether the wanted version is older than the stable one, and few enough versions lie between them.
+pub(crate) fn is_rollback_within_window(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
+    let allowed = usize::try_from(scene.rollout.spec.rollback_revisions()).unwrap_or(0);
+    let stable = scene.with_hash(&status.stable_rs).map(|index| &scene.sets[index]);
+    let (Some(new), Some(stable)) = (scene.new().created(), stable.and_then(|set| set.created())) else {
+        return false;
+    };
+    let created = scene.sets.iter().filter_map(|set| set.created());
+    let between = created.filter(|&moment| new < moment && moment < stable).count();
+    new < stable && between < allowed
+}
+
+/// Completes the current step when it is a pause that is over. Returns the news, and when to look again.
+pub(crate) fn leave_pause(scene: &Scene<'_>, next: &mut RolloutStatus) -> (Vec<Tell>, Option<Moment>) {
+    let Some((step, pause)) = current_pause(scene, next) else {
+        return (Vec::new(), None);
+    };
+    let mut told = Vec::new();
+    match next.pause(PauseReason::CanaryPauseStep).map(|held| held.start_time) {
+        // A user has cleared the condition.
+        None if next.controller_pause && next.pause_conditions.is_empty() => {}
+        None => return (told, None),
+        Some(started) => {
+            let Some(ends) = end_of(pause, started) else {
+                return (told, None);
+            };
+            if scene.now < ends {
+                return (told, Some(ends));
+            }
+            told.push(Tell::normal(EventReason::RolloutResumed, "Rollout is resumed"));
+        }
+    }
+    next.pause_conditions.retain(|held| held.reason != PauseReason::CanaryPauseStep);
+    next.controller_pause = !next.pause_conditions.is_empty();
+    told.insert(0, complete(scene, next, step));
+    (told, None)
+}
+
+/// Begins to wait when the current step says so. Returns the news, and when the wait is over.
+pub(crate) fn enter_pause(scene: &Scene<'_>, next: &mut RolloutStatus) -> (Vec<Tell>, Option<Moment>) {
+    let Some((_, pause)) = current_pause(scene, next) else {
+        return (Vec::new(), None);
+    };
+    let resumed = next.controller_pause && next.pause_conditions.is_empty();
+    if resumed || next.pause(PauseReason::CanaryPauseStep).is_some() {
+        return (Vec::new(), None);
+    }
+    let started = Some(scene.now.truncated());
+    let reason = PauseReason::CanaryPauseStep;
+    next.pause_conditions.push(PauseCondition {
+        reason: reason.into(),
+        start_time: started,
+        ..Default::default()
+    });
+    next.controller_pause = true;
+    let told = Tell::normal(EventReason::RolloutPaused, format!("Rollout is paused ({reason})"));
+    (vec![told], end_of(pause, started))
+}
+
+/// Counts the current step as done.
+pub(crate) fn complete(scene: &Scene<'_>, next: &mut RolloutStatus, step: &CanaryStep) -> Tell {
+    let index = next.current_step_index.unwrap_or(0);
+    next.current_step_index = Some(index + 1);
+    let (number, total) = (index + 1, scene.steps().len());
+    let text = format!("Rollout step {number}/{total} completed ({})", describe(step));
+    Tell::normal(EventReason::RolloutStepCompleted, text)
+}
+
+/// Makes the wanted version the stable one when all that it needs is done. `decided` is the status before this pass
+/// completed a step: the weight of the last step has to be sent first. Returns the news.
+pub(crate) fn promote(
+    scene: &Scene<'_>,
+    decided: &RolloutStatus,
+    next: &mut RolloutStatus,
+) -> Option<(Tell, CompletionStatus)> {
+    if is_promoted(scene, decided) {
+        return None;
+    }
+    let steps = scene.steps().len();
+    let reason = if scene.with_hash(&decided.stable_rs).is_none() {
+        "Initial deploy".to_owned()
+    } else if decided.abort || !split::is_complete(scene) {
+        return None;
+    } else if decided.promote_full {
+        "Full promotion requested".to_owned()
+    } else if is_rollback_within_window(scene, decided) {
+        "Rollback within window".to_owned()
+    } else if decided.current_step_index == scene.end() {
+        format!("Completed all {steps} canary steps")
+    } else {
+        return None;
+    };
+    let status =
+        if decided.promote_full { CompletionStatus::FastPromoted } else { CompletionStatus::Promoted };
+    let (revision, hash) = (scene.revision(), &scene.new().hash);
+    let text = format!("Rollout completed update to revision {revision} ({hash}): {reason}");
+    clear(next);
+    next.current_step_index = scene.end();
+    next.stable_rs.clone_from(hash);
+    Some((Tell::normal(EventReason::RolloutCompleted, text), status))
+}
+
+/// Completes the current step when it sets counts or a weight and they are there. `is_sent` says that the router has
+/// the weight, or that there is none.
+pub(crate) fn leave_counts(scene: &Scene<'_>, next: &mut RolloutStatus, is_sent: bool) -> Option<Tell> {
+    let step = current(scene, next)?;
+    let done = match step.kind()? {
+        StepKind::SetCanaryScale(_) => split::is_reached(scene, next),
+        StepKind::SetWeight(_) => is_sent && split::is_reached(scene, next),
+        _ => false,
+    };
+    done.then(|| complete(scene, next, step))
+}
+
+/// The step that is going on: none when the update is aborted, held by `spec.paused` or over.
+pub(crate) fn current<'a>(scene: &Scene<'a>, status: &RolloutStatus) -> Option<&'a CanaryStep> {
+    let still = !status.abort && !scene.rollout.spec.paused && !is_straight(scene, status);
+    let index = usize::try_from(status.current_step_index?).ok()?;
+    scene.steps().get(index).filter(|_| still)
+}
+
+/// Whether the wanted version goes to everything without steps.
+pub(crate) fn is_straight(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
+    status.promote_full || status.stable_rs.is_empty() || is_promoted(scene, status)
+}
+
+fn current_pause<'a>(scene: &Scene<'a>, status: &RolloutStatus) -> Option<(&'a CanaryStep, &'a PauseStep)> {
+    let step = current(scene, status)?;
+    match step.kind() {
+        Some(StepKind::Pause(pause)) => Some((step, pause)),
+        _ => None,
+    }
+}
+
+/// When the pause is over; none when a person has to end it. A condition without a time began at an unknown time, so
+/// that only a person can end it, too.
+fn end_of(pause: &PauseStep, started: Option<Moment>) -> Option<Moment> {
+    let seconds = pause.seconds().ok()??;
+    Some(started?.plus(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))))
+}
+
+fn clear(next: &mut RolloutStatus) {
+    next.pause_conditions.clear();
+    next.controller_pause = false;
+    next.abort = false;
+    next.aborted_at = None;
+    next.promote_full = false;
+}
+
+/// The step as events name it.
+fn describe(step: &CanaryStep) -> String {
+    match step.kind() {
+        Some(StepKind::Pause(pause)) => {
+            let duration = pause.duration.as_ref();
+            duration.map_or_else(|| "pause".to_owned(), |duration| format!("pause: {duration}"))
+        }
+        Some(StepKind::SetCanaryScale(scale)) => {
+            match (scale.match_traffic_weight, scale.weight, scale.replicas) {
+                (true, _, _) => "setCanaryScale{matchTrafficWeight: true}".to_owned(),
+                (_, Some(weight), _) => format!("setCanaryScale{{weight: {weight}}}"),
+                (_, _, Some(replicas)) => format!("setCanaryScale{{replicas: {replicas}}}"),
+                _ => "setCanaryScale".to_owned(),
+            }
+        }
+        Some(StepKind::SetWeight(weight)) => format!("setWeight: {weight}"),
+        Some(StepKind::Experiment(_)) => "experiment".to_owned(),
+        Some(StepKind::Analysis(_)) => "analysis".to_owned(),
+        Some(StepKind::SetHeaderRoute(route)) => format!("setHeaderRoute: {}", route.name),
+        Some(StepKind::SetMirrorRoute(route)) => format!("setMirrorRoute: {}", route.name),
+        Some(StepKind::Plugin(plugin)) => format!("plugin: {}", plugin.name),
+        None => "invalid".to_owned(),
+    }
+}
