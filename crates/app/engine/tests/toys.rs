@@ -1,0 +1,372 @@
+//! The engine serves two kinds that it has never heard of, and none of them can hold up the other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use serin_cluster::{Cluster, Failure, MemoryApi, Settings, clock};
+use serin_engine::{Engine, Options};
+use serin_kernel::{
+    Act, Answer, Answers, Ask, Change, Event, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan,
+    Planner, Propagation, Question, Write,
+};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+const TOY: Kind = Kind::namespaced("toys.example", "v1", "Toy", "toys");
+const PART: Kind = Kind::namespaced("toys.example", "v1", "Part", "parts");
+const ALARM: Kind = Kind::namespaced("toys.example", "v1", "Alarm", "alarms");
+
+/// Keeps `spec.size` parts, and writes how many there are. `spec.mood` makes it misbehave.
+#[derive(Default)]
+struct Toys {
+    plans: Arc<AtomicU32>,
+}
+
+impl Planner for Toys {
+    fn kind(&self) -> Kind {
+        TOY
+    }
+
+    fn interests(&self, _: &Object) -> Vec<Interest> {
+        vec![Interest::Owned(PART)]
+    }
+
+    fn plan(&self, observed: &Observed, answers: &Answers, _: Moment) -> Plan {
+        self.plans.fetch_add(1, Ordering::AcqRel);
+        let (toy, body) = (&observed.object, observed.object.value());
+        let mut act = Act::default();
+        match body["spec"]["mood"].as_str() {
+            Some("panic") => panic!("a toy breaks"),
+            Some("storm") => {
+                let flip = !body["status"]["flip"].as_bool().unwrap_or(false);
+                act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"flip": flip}}))));
+                return Plan::Act(act);
+            }
+            Some("ask") => {
+                let ask = Ask { id: answers.len().to_string(), question: Question::Read(PART.key("n", "x")) };
+                return Plan::Ask(vec![ask]);
+            }
+            Some("ask-once") if answers.is_empty() => {
+                return Plan::Ask(vec![Ask {
+                    id: "x".to_owned(),
+                    question: Question::Read(PART.key("n", "x")),
+                }]);
+            }
+            _ => {}
+        }
+        if let Some(Answer::Object(part)) = answers.get("x") {
+            let status = json!({"status": {"seen": part.is_some()}});
+            act.writes.push(Write::same(toy, Change::MergeStatus(status)));
+            return Plan::Act(act);
+        }
+        let size = body["spec"]["size"].as_u64().unwrap_or(0);
+        let parts: Vec<&Object> = observed.owned(PART).collect();
+        for index in parts.len() as u64..size {
+            let key = PART.key(&toy.meta().namespace, format!("{}-{index}", toy.meta().name));
+            let owner = json!([{"apiVersion": TOY.api_version(), "kind": "Toy", "name": toy.meta().name, "uid": toy.meta().uid, "controller": true}]);
+            let part = json!({"metadata": {"name": key.name, "ownerReferences": owner}});
+            let event = Event::normal(toy.reference(), "PartCreated", format!("Created part {}", key.name));
+            act.writes.push(Write::new(key, Change::Create(part)).telling(event));
+        }
+        for part in parts.iter().skip(size as usize) {
+            act.writes.push(Write::same(part, Change::Delete(Propagation::Background)));
+        }
+        if let Some(refused) = &observed.refused {
+            let status = json!({"status": {"problem": refused.message}});
+            act.writes.insert(0, Write::same(toy, Change::MergeStatus(status)));
+        }
+        let labels = json!({"metadata": {"labels": {"size": size.to_string()}}});
+        act.writes.push(Write::unchanged(toy, Change::Merge(labels)));
+        act.writes.push(Write::unchanged(toy, Change::MergeStatus(json!({"status": {"parts": size}}))));
+        Plan::Act(act)
+    }
+
+    fn freeze(&self, object: &Object, cause: &Freeze, _: Moment) -> Act {
+        let status = json!({"status": {"frozen": format!("{cause:?}")}});
+        Act { writes: vec![Write::same(object, Change::MergeStatus(status))], ..Act::default() }
+    }
+}
+
+/// Writes when it rang, at `spec.at` seconds.
+struct Alarms;
+
+impl Planner for Alarms {
+    fn kind(&self) -> Kind {
+        ALARM
+    }
+
+    fn concerns(&self, object: &Object) -> bool {
+        !object.meta().labels.contains_key("others")
+    }
+
+    fn interests(&self, _: &Object) -> Vec<Interest> {
+        Vec::new()
+    }
+
+    fn plan(&self, observed: &Observed, _: &Answers, now: Moment) -> Plan {
+        let body = observed.object.value();
+        let at = Moment::from_secs(body["spec"]["at"].as_i64().unwrap());
+        if body["status"]["rang"].is_i64() {
+            return Plan::Act(Act::default());
+        }
+        if now < at {
+            return Plan::Act(Act { wake: Some(at), ..Act::default() });
+        }
+        let rang = json!({"status": {"rang": now.as_secs()}});
+        Plan::Act(Act {
+            writes: vec![Write::unchanged(&observed.object, Change::MergeStatus(rang))],
+            ..Act::default()
+        })
+    }
+
+    fn freeze(&self, _: &Object, _: &Freeze, _: Moment) -> Act {
+        Act::default()
+    }
+}
+
+struct World {
+    api: MemoryApi,
+    cluster: Cluster,
+    engine: Engine,
+    plans: Arc<AtomicU32>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// Virtual time between two looks at a condition.
+const POLL: Duration = Duration::from_millis(25);
+const START: i64 = 1_700_000_000;
+
+impl World {
+    fn new(prepare: impl FnOnce(&MemoryApi)) -> Self {
+        let api = MemoryApi::new();
+        prepare(&api);
+        let settings = Settings::new(clock::from_start(Moment::from_secs(START)));
+        let stop = CancellationToken::new();
+        let cluster = Cluster::new(Arc::new(api.clone()), settings, CancellationToken::new());
+        let toys = Toys::default();
+        let plans = toys.plans.clone();
+        let planners: Vec<Box<dyn Planner>> = vec![Box::new(toys), Box::new(Alarms)];
+        let engine = Engine::new(cluster.clone(), planners, &Options::default()).unwrap();
+        let (running, token) = (engine.clone(), stop.clone());
+        let task = tokio::spawn(async move { running.run(token).await });
+        Self { api, cluster, engine, plans, stop, task }
+    }
+
+    async fn until(&self, what: &str, key: &Key, test: impl Fn(&Value) -> bool) -> Value {
+        let wait = async {
+            loop {
+                if let Some(value) = self.api.get(key).filter(&test) {
+                    return value;
+                }
+                sleep(POLL).await;
+            }
+        };
+        let found = timeout(Duration::from_mins(30), wait).await;
+        found.unwrap_or_else(|_| panic!("never came: {what}; at last {:?}", self.api.get(key)))
+    }
+
+    /// Lets everything settle, and counts requests and plans from then on.
+    async fn rest(&self) -> (Vec<String>, u32) {
+        sleep(Duration::from_mins(2)).await;
+        let _ = self.api.requests();
+        self.plans.store(0, Ordering::Release);
+        sleep(Duration::from_hours(1)).await;
+        (self.api.requests(), self.plans.load(Ordering::Acquire))
+    }
+}
+
+fn toy(name: &str) -> Key {
+    TOY.key("n", name)
+}
+
+fn sized(size: u64) -> Value {
+    json!({"spec": {"size": size}})
+}
+
+fn parts(value: &Value) -> Option<u64> {
+    value["status"]["parts"].as_u64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_toy_becomes_what_it_should_be_and_then_costs_nothing() {
+    let world = World::new(|api| drop(api.put(&toy("a"), sized(3))));
+    world.until("three parts", &toy("a"), |toy| parts(toy) == Some(3)).await;
+    world.api.put(&toy("b"), sized(1));
+    world.until("one part", &toy("b"), |toy| parts(toy) == Some(1)).await;
+    world.api.take(&PART.key("n", "a-1"));
+    let wait = async {
+        while world.api.get(&PART.key("n", "a-2")).is_none() || world.api.all(PART).len() != 4 {
+            sleep(POLL).await;
+        }
+    };
+    timeout(Duration::from_mins(1), wait)
+        .await
+        .expect_err("a-2 exists, so creating it is refused, not doubled");
+    world.api.edit(&toy("a"), |toy| toy["spec"]["size"] = json!(2));
+    world.until("two parts", &toy("a"), |toy| parts(toy) == Some(2)).await;
+    let (requests, plans) = world.rest().await;
+    assert!(requests.iter().all(|request| request.starts_with("watch ")), "{requests:?}");
+    assert_eq!(plans, 0);
+    let (told, dropped) = world.cluster.events();
+    assert_eq!((told.len(), dropped), (2, 0), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_writes_of_one_pass_to_one_object_do_not_conflict() {
+    let world = World::new(|api| drop(api.put(&toy("a"), sized(0))));
+    world.until("both writes", &toy("a"), |toy| parts(toy) == Some(0)).await;
+    let patches = world.api.requests().iter().filter(|request| request.starts_with("patch")).count();
+    assert_eq!((patches, world.engine.snapshot().conflicts), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_rings_at_its_time_and_a_second_kind_needs_nothing_of_the_engine() {
+    let world = World::new(|api| {
+        api.put(&ALARM.key("n", "late"), json!({"spec": {"at": START + 600}}));
+        api.put(&ALARM.key("n", "soon"), json!({"spec": {"at": START + 60}}));
+        api.put(&ALARM.key("n", "past"), json!({"spec": {"at": START - 60}}));
+        api.put(
+            &ALARM.key("n", "foreign"),
+            json!({"metadata": {"labels": {"others": ""}}, "spec": {"at": START}}),
+        );
+    });
+    for (name, at) in [("past", START), ("soon", START + 60), ("late", START + 600)] {
+        let alarm =
+            world.until("ring", &ALARM.key("n", name), |alarm| alarm["status"]["rang"].is_i64()).await;
+        assert_eq!(alarm["status"]["rang"], json!(at), "{name}");
+    }
+    let lateness = &world.engine.snapshot().kinds["alarms"].lateness;
+    assert_eq!((lateness.total(), lateness.counts[0]), (2, 2), "{lateness:?}");
+    assert!(world.api.get(&ALARM.key("n", "foreign")).unwrap().get("status").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_object_is_frozen_says_so_and_thaws_when_it_is_changed() {
+    for (mood, says) in [("panic", "a toy breaks"), ("storm", "Storm"), ("ask", "Endless")] {
+        let world = World::new(|api| {
+            api.put(&toy("bad"), json!({"spec": {"mood": mood}}));
+            api.put(&toy("good"), sized(2));
+        });
+        let frozen = |toy: &Value| toy["status"]["frozen"].as_str().is_some_and(|cause| cause.contains(says));
+        world.until(mood, &toy("bad"), frozen).await;
+        world.until("the good one is served", &toy("good"), |toy| parts(toy) == Some(2)).await;
+        let (requests, plans) = world.rest().await;
+        assert!(requests.iter().all(|request| request.starts_with("watch ")), "{mood}: {requests:?}");
+        assert_eq!(plans, 0, "{mood}");
+        assert!(world.engine.snapshot().objects[&toy("bad")].frozen);
+        world.api.edit(&toy("bad"), |toy| toy["spec"] = json!({"size": 1}));
+        world.until("mended", &toy("bad"), |toy| parts(toy) == Some(1)).await;
+        assert!(!world.engine.snapshot().objects[&toy("bad")].frozen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_past_the_cache() {
+    let world = World::new(|api| drop(api.put(&toy("a"), json!({"spec": {"mood": "ask-once"}}))));
+    world.until("no such part", &toy("a"), |toy| toy["status"]["seen"] == json!(false)).await;
+    world.api.put(&PART.key("n", "x"), json!({}));
+    world.api.edit(&toy("a"), |toy| toy["spec"]["again"] = json!(1));
+    world.until("the part", &toy("a"), |toy| toy["status"]["seen"] == json!(true)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_survived() {
+    let refusal =
+        Failure::Refused { code: 403, reason: "Forbidden".to_owned(), message: "not you".to_owned() };
+    let slow = Failure::Unreachable {
+        code: 429,
+        message: "later".to_owned(),
+        retry_after: Some(Duration::from_secs(7)),
+    };
+    for (case, failure, times, at_least) in [
+        ("conflict", Failure::Conflict { message: "changed".to_owned() }, 5, Duration::ZERO),
+        ("refusal", refusal.clone(), 9, Duration::from_secs(1)),
+        ("cut", Failure::unreachable("cut"), 9, Duration::from_secs(1)),
+        ("retry after", slow, 2, Duration::from_secs(14)),
+        ("not found", Failure::NotFound { message: "namespace gone".to_owned() }, 5, Duration::ZERO),
+    ] {
+        let world = World::new(|_| ());
+        world.cluster.ensure(PART);
+        sleep(Duration::from_secs(1)).await;
+        world.api.fail_calls("parts", failure, times);
+        let start = Instant::now();
+        world.api.put(&toy("a"), sized(2));
+        let done = world.until(case, &toy("a"), |toy| parts(toy) == Some(2)).await;
+        assert!(
+            at_least <= start.elapsed() && start.elapsed() < Duration::from_mins(2),
+            "{case} {:?}",
+            start.elapsed()
+        );
+        if case == "refusal" {
+            assert_eq!(done["status"]["problem"], json!("not you"), "the planner hears of it");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_may_be_cut_and_history_forgotten() {
+    let world = World::new(|api| drop(api.put(&toy("a"), sized(1))));
+    world.until("start", &toy("a"), |toy| parts(toy) == Some(1)).await;
+    for round in 2..20 {
+        world.api.cut_watches();
+        if round % 3 == 0 {
+            sleep(Duration::from_millis(100)).await;
+            world.api.put(&toy(&format!("new-{round}")), sized(1));
+            world.api.take(&toy(&format!("new-{}", round - 3)));
+            world.api.forget_history();
+        }
+        world.api.edit(&toy("a"), |toy| toy["spec"]["size"] = json!(round));
+        world.until("grown", &toy("a"), |toy| parts(toy) == Some(round)).await;
+    }
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!(world.cluster.all(TOY).len(), 2, "deletions are found by listing again");
+    assert_eq!(world.engine.snapshot().objects.len(), 2, "and forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_not_installed_counts_as_empty_until_it_is() {
+    let world = World::new(|api| {
+        api.set_absent(PART, true);
+        api.put(&toy("a"), sized(0));
+    });
+    world.until("planned without parts", &toy("a"), |toy| parts(toy) == Some(0)).await;
+    world.api.put(&PART.key("n", "old"), json!({}));
+    world.api.set_absent(PART, false);
+    sleep(Duration::from_mins(20)).await;
+    assert_eq!(world.cluster.all(PART).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_planned_before_all_that_is_needed_is_known() {
+    let world = World::new(|api| {
+        api.put(&toy("a"), sized(1));
+        api.put(
+            &PART.key("n", "a-0"),
+            json!({"metadata": {"ownerReferences": [{"uid": "uid-1", "controller": true}]}}),
+        );
+        api.fail_calls("parts", Failure::unreachable("starting"), 3);
+    });
+    world.until("after a while", &toy("a"), |toy| parts(toy) == Some(1)).await;
+    let requests = world.api.requests();
+    assert!(!requests.contains(&"create parts a-0".to_owned()), "{requests:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_finishes_the_passes_and_halting_ends_them() {
+    let world = World::new(|api| drop(api.put(&toy("a"), sized(1))));
+    world.until("start", &toy("a"), |toy| parts(toy) == Some(1)).await;
+    world.stop.cancel();
+    timeout(Duration::from_secs(5), world.task).await.expect("it ends").unwrap();
+    let world = World::new(|_| ());
+    sleep(Duration::from_secs(1)).await;
+    world.engine.halt();
+    timeout(Duration::from_secs(5), world.task).await.expect("it ends").unwrap();
+}
