@@ -5,6 +5,10 @@
 //! controller never writes a default into somebody's object; validation collects all problems at once.
 //!
 //! What this crate does not do: decide anything about a rollout, or talk to an API.
+#![allow(
+    clippy::doc_markdown,
+    reason = "field docs become descriptions for users; names of kinds and products are words there"
+)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod analysis;
@@ -17,6 +21,7 @@ pub mod names;
 pub mod network;
 pub mod rollout;
 pub mod schema;
+pub mod validate;
 pub mod wire;
 pub mod workload;
 

@@ -73,12 +73,11 @@ impl Ingress {
         annotation.or(self.spec.ingress_class_name.as_ref()).map(String::as_str)
     }
 
-    /// Names of the Services that the rules and the default backend send requests to.
+    /// Names of the Services that the rules send requests to. A default backend is no rule: routers pass it over.
     #[must_use]
-    pub fn backend_services(&self) -> Vec<&str> {
+    pub fn rule_services(&self) -> Vec<&str> {
         let paths =
             self.spec.rules.iter().filter_map(|rule| rule.pointer("/http/paths")?.as_array()).flatten();
-        let backends = paths.filter_map(|path| path.get("backend")).chain([&self.spec.default_backend]);
-        backends.filter_map(|backend| backend.pointer("/service/name")?.as_str()).collect()
+        paths.filter_map(|path| path.pointer("/backend/service/name")?.as_str()).collect()
     }
 }

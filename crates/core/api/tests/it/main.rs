@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod crds;
+mod examples;
 mod recorded;
 mod shared;
+mod validate;
