@@ -189,15 +189,25 @@ impl Stage {
 
     /// Binds `count` waiting pods of a revision to a node, which makes them ready.
     pub async fn bind(&self, revision: i64, count: usize) -> Result<()> {
+        self.until(&format!("revision {revision}"), |view| !view.hash(revision).is_empty()).await?;
+        let hash = self.view().hash(revision).to_owned();
+        self.bind_where(HASH_LABEL, &hash, count).await
+    }
+
+    /// Binds `count` waiting pods with a label to a node, which makes them ready.
+    pub async fn bind_where(&self, label: &str, value: &str, count: usize) -> Result<()> {
         let nodes = get(&self.client, "/api/v1/nodes").await?;
         let node =
             nodes["items"][0]["metadata"]["name"].as_str().context("the cluster has no node")?.to_owned();
         let waiting = |view: &View| -> Vec<String> {
-            let pods =
-                view.pods(revision).filter(|pod| pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty));
+            let pods = view.all(POD).filter(|pod| {
+                pod["metadata"]["labels"][label] == value
+                    && pod["metadata"]["deletionTimestamp"].is_null()
+                    && pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty)
+            });
             pods.filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
         };
-        self.until(&format!("{count} waiting pods of revision {revision}"), |view| {
+        self.until(&format!("{count} waiting pods with {label}={value}"), |view| {
             count <= waiting(view).len()
         })
         .await?;
@@ -207,6 +217,11 @@ impl Stage {
                 "target": {"apiVersion": "v1", "kind": "Node", "name": node},
             });
             create(&self.client, &POD.one(&self.namespace, &format!("{pod}/binding")), &binding).await?;
+            // The next bind must not take this one again.
+            self.until(&format!("{pod} is bound"), |view| {
+                view.one(POD, &pod)["spec"]["nodeName"].as_str().is_none_or(|name| !name.is_empty())
+            })
+            .await?;
         }
         Ok(())
     }

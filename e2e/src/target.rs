@@ -3,16 +3,24 @@
 //! Both get the same node double, because neither has nodes of its own.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
-use tokio::process::Command;
+use serin_plane::Listener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{create, get, has_code};
-use crate::controller::binary;
+use crate::embedded;
+
+/// What a user applies before the first Rollout.
+const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/crds.yaml");
+/// A real API server serves a new kind after a second or two; there is nothing to watch for that.
+const SERVED_TRIES: u32 = 100;
+/// Between two looks whether a new kind is served.
+const SERVED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Which cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -30,6 +38,7 @@ pub struct Target {
     /// What the controller under test is given.
     pub kubeconfig: PathBuf,
     stop: CancellationToken,
+    _listener: Option<Listener>,
 }
 
 impl Drop for Target {
@@ -42,28 +51,30 @@ impl Target {
     /// Starts the cluster, its nodes, and the definitions that Serin brings.
     pub async fn start(kind: Kind, folder: &Path) -> Result<Self> {
         let stop = CancellationToken::new();
-        let target = match kind {
-            Kind::Plane => crate::embedded::start(folder, stop).await?,
-            Kind::Real => Self::real(stop).await?,
+        let (client, kubeconfig, listener) = match kind {
+            Kind::Plane => {
+                let kubeconfig = folder.join("kubeconfig");
+                let (client, listener) = embedded::start(&kubeconfig, &stop).await?;
+                (client, kubeconfig, Some(listener))
+            }
+            Kind::Real => {
+                let (client, kubeconfig) = real().await?;
+                (client, kubeconfig, None)
+            }
         };
+        let target = Self { client, kubeconfig, stop, _listener: listener };
         install_definitions(&target.client).await?;
-        crate::embedded::nodes(target.client.clone(), target.stop.clone()).await?;
+        embedded::nodes(target.client.clone(), &target.stop).await?;
         Ok(target)
     }
+}
 
-    async fn real(stop: CancellationToken) -> Result<Self> {
-        let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        let ours =
-            path("SERIN_E2E_KUBECONFIG").context("SERIN_E2E_KUBECONFIG names no cluster: run e2e/run.sh")?;
-        let kubeconfig = path("SERIN_E2E_CONTROLLER_KUBECONFIG").unwrap_or_else(|| ours.clone());
-        Ok(Self { client: client(&ours).await?, kubeconfig, stop })
-    }
-
-    /// A target of these parts.
-    #[must_use]
-    pub fn new(client: Client, kubeconfig: PathBuf, stop: CancellationToken) -> Self {
-        Self { client, kubeconfig, stop }
-    }
+async fn real() -> Result<(Client, PathBuf)> {
+    let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let ours =
+        path("SERIN_E2E_KUBECONFIG").context("SERIN_E2E_KUBECONFIG names no cluster: run e2e/run.sh")?;
+    let kubeconfig = path("SERIN_E2E_CONTROLLER_KUBECONFIG").unwrap_or_else(|| ours.clone());
+    Ok((client(&ours).await?, kubeconfig))
 }
 
 /// A client for a kubeconfig file.
@@ -73,25 +84,22 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// Creates what `serin crds` prints, and waits until the API serves it.
+/// Creates the definitions that a user applies, and waits until the API serves them.
 pub async fn install_definitions(client: &Client) -> Result<()> {
-    let out = Command::new(binary()?).args(["crds", "-o", "json"]).output().await.context("serin crds")?;
-    if !out.status.success() {
-        bail!("serin crds: {}", String::from_utf8_lossy(&out.stderr));
-    }
-    let printed: Value = serde_json::from_slice(&out.stdout).context("what serin crds -o json prints")?;
-    let definitions = printed["items"].as_array().or_else(|| printed.as_array()).cloned();
-    for definition in definitions.unwrap_or_else(|| vec![printed]) {
+    let text = std::fs::read_to_string(DEFINITIONS).with_context(|| format!("reading {DEFINITIONS}"))?;
+    let definitions: Vec<Value> =
+        serde_saphyr::from_multiple(&text).with_context(|| format!("parsing {DEFINITIONS}"))?;
+    for definition in definitions {
         match create(client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await {
             Err(error) if !has_code(&error, 409) => return Err(error),
             _ => {}
         }
     }
-    for _ in 0..100 {
+    for _ in 0..SERVED_TRIES {
         if get(client, "/apis/argoproj.io/v1alpha1/rollouts").await.is_ok() {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(SERVED_PAUSE).await;
     }
     bail!("argoproj.io/v1alpha1 rollouts are not served 10 s after their definition was created")
 }

@@ -5,6 +5,7 @@
 mod deadline;
 mod delays;
 mod dynamic;
+mod ground;
 mod lifecycle;
 mod metadata;
 mod restart;
@@ -46,6 +47,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    0 "pods-become-ready" ground::pods_become_ready,
     1 "abort-retry-promote" lifecycle::abort_retry_promote,
     3 "set-canary-scale" scaling::set_canary_scale,
     4 "scaling-when-paused" scaling::scaling_when_paused,
