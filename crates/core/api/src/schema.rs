@@ -58,13 +58,13 @@ pub fn format(kind: &str, format: &str) -> Value {
 
 /// A list.
 #[must_use]
-pub fn list(items: Value) -> Value {
+pub fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
 /// A map from text.
 #[must_use]
-pub fn map(values: Value) -> Value {
+pub fn map(values: &Value) -> Value {
     json!({ "type": "object", "additionalProperties": values })
 }
 

@@ -96,10 +96,6 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(value: Value) -> Option<IntOrString> {
-        IntOrString::from_value(&value)
-    }
-
     #[test]
     fn a_text_is_a_percentage_with_or_without_its_sign() {
         for (value, total, up, down) in [
@@ -113,7 +109,7 @@ mod tests {
             (json!("-5%"), 10, 0, -1),
             (json!("2147483647%"), i32::MAX, i32::MAX, i32::MAX),
         ] {
-            let value = read(value).unwrap();
+            let value = IntOrString::from_value(&value).unwrap();
             assert_eq!(value.scaled(total, true), Ok(up), "{value} of {total}, up");
             assert_eq!(value.scaled(total, false), Ok(down), "{value} of {total}, down");
         }
@@ -130,8 +126,8 @@ mod tests {
     #[test]
     fn other_json_is_not_read() {
         for value in [json!(null), json!(true), json!([1]), json!({}), json!(2.5), json!(3_000_000_000_i64)] {
-            assert_eq!(read(value.clone()), None, "{value}");
+            assert_eq!(IntOrString::from_value(&value), None, "{value}");
         }
-        assert_eq!(read(json!(2.0)), Some(IntOrString::Int(2)));
+        assert_eq!(IntOrString::from_value(&json!(2.0)), Some(IntOrString::Int(2)));
     }
 }

@@ -38,7 +38,7 @@ fn go_escaped(json: &str) -> String {
     for character in json.chars() {
         match character {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+                escaped.extend(format!("\\u{:04x}", u32::from(character)).chars());
             }
             other => escaped.push(other),
         }

@@ -266,7 +266,7 @@ object! {
 
     /// A field of an object.
     FieldRef {
-        /// Its path, such as metadata.labels['region'].
+        /// Its path, such as metadata.name or status.stableRS.
         field_path: String = "fieldPath" required,
     }
 

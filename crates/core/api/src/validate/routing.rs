@@ -86,8 +86,7 @@ fn ping_pong(canary: &CanaryStrategy, ping_pong: &PingPong, errors: &mut Errors)
 fn needs_services(canary: &CanaryStrategy, routing: &TrafficRouting) -> bool {
     let pinged = canary.ping_pong.is_some();
     let istio_by_host = routing.istio.as_ref().is_some_and(|istio| istio.destination_rule.is_none());
-    (routing.alb.is_some() && !pinged)
-        || (istio_by_host && !pinged)
+    ((routing.alb.is_some() || istio_by_host) && !pinged)
         || routing.smi.is_some()
         || routing.apisix.is_some()
         || routing.ambassador.is_some()

@@ -61,7 +61,7 @@ fn compare(theirs: &Value, ours: &Value, path: &str, differences: &mut Vec<Strin
             (Some(theirs), Some(ours)) => count += compare(theirs, ours, &format!("{path}[]"), differences),
             (None, None) => {}
             (theirs, _) => {
-                differences.push(format!("{path}: {key} is there in theirs: {}", theirs.is_some()))
+                differences.push(format!("{path}: {key} is there in theirs: {}", theirs.is_some()));
             }
         }
     }
