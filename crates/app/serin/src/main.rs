@@ -1,2 +1,62 @@
-//! Progressive delivery for Kubernetes with a verdict that can be checked.
-fn main() {}
+//! The one binary: arguments, wiring, terminal output. What thinks lives in the crates below.
+
+mod crds;
+mod demo;
+mod rollouts;
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Progressive delivery for Kubernetes with a verdict that can be checked
+#[derive(Parser)]
+#[command(name = "serin", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    /// Print the custom resource definitions, for kubectl apply -f -
+    Crds,
+    /// The verbs of `kubectl argo rollouts`, where there is no kubectl
+    #[command(disable_help_flag = true)]
+    Rollouts {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    // There is one TLS provider, and it must be there before the first connection.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("Error: another TLS provider was installed first");
+        return ExitCode::FAILURE;
+    }
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch()),
+        Err(error) => {
+            eprintln!("Error: starting the runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch() -> ExitCode {
+    let mut words = std::env::args_os();
+    let called_as = words.next().unwrap_or_default();
+    if Path::new(&called_as).file_stem().is_some_and(|name| name == rollouts::PLUGIN) {
+        return rollouts::run(rollouts::PLUGIN, words).await;
+    }
+    let done = match Cli::parse().command {
+        Command::Rollouts { arguments } => return rollouts::run("serin rollouts", arguments).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Crds => crds::print(),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("Error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

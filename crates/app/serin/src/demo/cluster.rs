@@ -1,0 +1,102 @@
+//! The demo's cluster: API, workload controllers, nodes, ingress and Serin's controller in one process.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use serde_json::Value;
+use serin_cluster::{Client, KubeApi, Settings, clock, direct::Direct};
+use serin_engine::{Engine, Options};
+use serin_ingress::IngressProxy;
+use serin_kernel::Kind;
+use serin_nodes::NodeDouble;
+use serin_plane::{Listener, Plane};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+const DEFINITION: Kind =
+    Kind::cluster("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
+
+/// Everything that runs, until it is stopped.
+pub(super) struct Cluster {
+    client: Client,
+    kubeconfig: PathBuf,
+    ingress: SocketAddr,
+    listener: Listener,
+    stop: CancellationToken,
+    running: TaskTracker,
+}
+
+impl Cluster {
+    /// Starts it all, and writes a kubeconfig for kubectl.
+    pub(super) async fn start(kubeconfig: &Path, api_port: u16, ingress_port: u16) -> anyhow::Result<Self> {
+        let (stop, running) = (CancellationToken::new(), TaskTracker::new());
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let plane = Plane::new(serin_plane::Options::default());
+        let listener = plane.listen(loopback(api_port)).await.context("the API server")?;
+        std::fs::write(kubeconfig, listener.kubeconfig())
+            .with_context(|| format!("writing {}", kubeconfig.display()))?;
+        let client = plane.client();
+        install(&client).await?;
+        let (workloads, token) = (client.clone(), stop.clone());
+        running.spawn(async move {
+            if let Err(error) =
+                serin_workloads::run(workloads, serin_workloads::Options::default(), token).await
+            {
+                eprintln!("Error: the workload controllers: {error}");
+            }
+        });
+        let nodes = NodeDouble::start(client.clone(), serin_nodes::Options::default(), stop.clone()).await?;
+        running.spawn(nodes.stopped());
+        let ingress = IngressProxy::start(client.clone(), loopback(ingress_port), stop.clone()).await?;
+        control(&client, &stop, &running)?;
+        running.close();
+        Ok(Self { client, kubeconfig: kubeconfig.to_owned(), ingress: ingress.addr, listener, stop, running })
+    }
+
+    /// A client of its API.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The kubeconfig that was written.
+    pub(super) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Where the ingress listens.
+    pub(super) fn ingress(&self) -> SocketAddr {
+        self.ingress
+    }
+
+    /// Stops it all.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        self.running.wait().await;
+        self.listener.shutdown().await;
+    }
+}
+
+/// Installs the definitions.
+async fn install(client: &Client) -> anyhow::Result<()> {
+    let api = Direct::new(client.clone());
+    for definition in serin_api::crds() {
+        let name =
+            definition.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        api.create(DEFINITION, "", &definition).await.with_context(|| format!("installing {name}"))?;
+    }
+    Ok(())
+}
+
+/// Starts Serin's controller.
+fn control(client: &Client, stop: &CancellationToken, running: &TaskTracker) -> anyhow::Result<()> {
+    let api = Arc::new(KubeApi::new(client.clone()));
+    let cluster = serin_cluster::Cluster::new(api, Settings::new(clock::system()), stop.clone());
+    let planners = serin_rollout::planners(serin_rollout::Settings::default());
+    let engine = Engine::new(cluster, planners, &Options::default())?;
+    let stop = stop.clone();
+    running.spawn(async move { engine.run(stop).await });
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! `serin demo`: one process that holds a cluster, the controller, an ingress and a steady client, and one release.
+//!
+//! Everything is the real thing but the machines: the same controller, the same API, real requests over loopback.
+
+mod client;
+mod cluster;
+mod screen;
+mod story;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::Args;
+
+/// Run a release from 25 % to 100 % on a cluster inside this process
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// Promote by itself, shorten the timed pauses to ten seconds, and exit when the release is done
+    #[arg(long)]
+    auto: bool,
+    /// Where to write the kubeconfig of the demo's cluster [default: serin-demo.kubeconfig in the temporary folder]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Port of the demo's API server [default: one that is free]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    api_port: u16,
+    /// Port of the demo's ingress [default: one that is free]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    ingress_port: u16,
+}
+
+/// Runs the demo until its story is over or it is interrupted.
+pub(crate) async fn run(arguments: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let kubeconfig =
+        arguments.kubeconfig.clone().unwrap_or_else(|| std::env::temp_dir().join("serin-demo.kubeconfig"));
+    let cluster = cluster::Cluster::start(&kubeconfig, arguments.api_port, arguments.ingress_port)
+        .await
+        .context("starting the demo's cluster")?;
+    let told = tokio::select! {
+        told = story::tell(&cluster, arguments.auto) => told,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("listening for Ctrl-C")?;
+            eprintln!("interrupted");
+            Ok(ExitCode::from(130))
+        }
+    };
+    cluster.stop().await;
+    told
+}

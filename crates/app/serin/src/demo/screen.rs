@@ -1,0 +1,101 @@
+//! The live view: a picture that is redrawn on a terminal, a line for each change elsewhere.
+
+use std::{io::IsTerminal, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use serin_cluster::{
+    Client,
+    direct::{Direct, Followed},
+};
+use serin_kernel::Kind;
+use serin_report::{
+    live::{Requests, live},
+    paint::Paint,
+    rollout::{Info, Snapshot},
+};
+use tokio::{
+    sync::watch::Receiver,
+    time::{Interval, interval},
+};
+
+use super::client::SteadyClient;
+
+const ROLLOUT: Kind = Kind::namespaced("argoproj.io", "v1alpha1", "Rollout", "rollouts");
+const REPLICA_SET: Kind = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
+const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");
+/// How often the picture is drawn: fast enough to look alive.
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// Follows the demo's objects and shows them.
+pub(super) struct Screen {
+    rollouts: Receiver<Option<Followed>>,
+    sets: Receiver<Option<Followed>>,
+    pods: Receiver<Option<Followed>>,
+    tick: Interval,
+    terminal: bool,
+    said: Vec<String>,
+    last_line: String,
+}
+
+impl Screen {
+    /// A screen for the application in `namespace`.
+    pub(super) fn new(client: Client, namespace: &str) -> Self {
+        let api = Direct::new(client);
+        Self {
+            rollouts: api.follow(ROLLOUT, namespace, None),
+            sets: api.follow(REPLICA_SET, namespace, None),
+            pods: api.follow(POD, namespace, None),
+            tick: interval(REFRESH),
+            terminal: std::io::stdout().is_terminal(),
+            said: Vec::new(),
+            last_line: String::new(),
+        }
+    }
+
+    /// Whether to colour.
+    pub(super) fn paint(&self) -> Paint {
+        if self.terminal && std::env::var_os("NO_COLOR").is_none() { Paint::Colour } else { Paint::Plain }
+    }
+
+    /// Says something that stays on the screen.
+    pub(super) fn say(&mut self, text: &str) {
+        println!("{text}");
+        self.said.push(text.to_owned());
+    }
+
+    /// Waits for the next frame and shows it: the Rollout and what was shown of it, once there is one.
+    pub(super) async fn next(
+        &mut self,
+        client: Option<&SteadyClient>,
+    ) -> anyhow::Result<Option<(Value, Info)>> {
+        self.tick.tick().await;
+        let all = |receiver: &Receiver<Option<Followed>>| {
+            receiver.borrow().as_ref().map(|objects| objects.values().cloned().collect::<Vec<_>>())
+        };
+        let (Some(rollouts), Some(replica_sets), Some(pods)) =
+            (all(&self.rollouts), all(&self.sets), all(&self.pods))
+        else {
+            return Ok(None);
+        };
+        let Some(rollout) = rollouts.into_iter().next() else { return Ok(None) };
+        let now = Timestamp::now().as_second();
+        let info = Info::new(&Snapshot { rollout: rollout.clone(), replica_sets, pods, now });
+        self.show(&info, &client.map(SteadyClient::requests).unwrap_or_default());
+        Ok(Some((rollout, info)))
+    }
+
+    fn show(&mut self, info: &Info, requests: &Requests) {
+        if self.terminal {
+            let picture = live(info, requests, self.paint());
+            print!("\u{1b}[H\u{1b}[2J{}\n\n{picture}", self.said.join("\n"));
+            let _ = std::io::Write::flush(&mut std::io::stdout());
+            return;
+        }
+        let line = format!("{}  step {}  weight {}", info.status, info.step, info.actual_weight);
+        if line != self.last_line {
+            println!("{line}  ({} requests, {} failed)", requests.count(), requests.failed);
+            self.last_line = line;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The story: a healthy application, a new image, a quarter of the traffic, a person's word, all of the traffic.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use serin_cluster::direct::{Change, Direct};
+use serin_kernel::Kind;
+use serin_report::rollout::{Info, status};
+use serin_rollout::commands;
+use tokio::time::{Instant, timeout_at};
+
+use super::{client::SteadyClient, cluster::Cluster, screen::Screen};
+
+const ROLLOUT: Kind = Kind::namespaced("argoproj.io", "v1alpha1", "Rollout", "rollouts");
+const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
+/// Namespace and name of the application.
+const APP: &str = "sample-app";
+const HOST: &str = "sample-app.local";
+const NEW_IMAGE: &str = "sample-app:2.0";
+const SAMPLE: &str = include_str!("sample-app.yaml");
+/// The kinds in [`SAMPLE`], by kind.
+const KINDS: [Kind; 4] = [
+    Kind::namespaced("", "v1", "ServiceAccount", "serviceaccounts"),
+    Kind::namespaced("", "v1", "Service", "services"),
+    Kind::namespaced("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    ROLLOUT,
+];
+/// How long `--auto` looks at the canary before it promotes: long enough for a share to be seen.
+const LOOK: Duration = Duration::from_secs(8);
+/// What a timed pause is shortened to by `--auto`.
+const SHORT_PAUSE: &str = "10s";
+/// A phase that does not come by then never will: the demo's longest timed pause is five minutes.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Tells the story; succeeds when the release is done and no request failed.
+pub(super) async fn tell(cluster: &Cluster, auto: bool) -> anyhow::Result<ExitCode> {
+    let api = Direct::new(cluster.client());
+    create(&api, auto).await?;
+    let mut screen = Screen::new(cluster.client(), APP);
+    screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()));
+    screen.say(&format!("ingress      http://{}  (Host: {HOST})", cluster.ingress()));
+    wait(&mut screen, None, "Healthy", |info| info.status.phase == "Healthy").await?;
+
+    let client = SteadyClient::start(cluster.ingress(), HOST);
+    screen.say("1.0 is live and serves 50 requests a second. Releasing 2.0.");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    release(&api).await?;
+    wait(&mut screen, Some(&client), "paused at 25", |info| info.status.phase == "Paused").await?;
+    screen.say("2.0 has a quarter of the traffic, and waits for your word.");
+    if auto {
+        look(&mut screen, &client).await?;
+        promote(&api).await?;
+        screen.say("promoted");
+    } else {
+        screen.say(&instructions(cluster));
+    }
+    let done = |info: &Info| info.status.phase == "Healthy" || info.status.phase == "Degraded";
+    let info = wait(&mut screen, Some(&client), "done", done).await?;
+    look(&mut screen, &client).await?;
+    let requests = client.finish().await;
+    screen.say(&serin_report::live::bars(&requests, screen.paint()));
+    if let Some(why) = client.first_failure() {
+        bail!("requests failed, the first one with: {why}");
+    }
+    if info.status.phase == "Healthy" {
+        screen.say("2.0 serves everything, and no request failed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    screen.say("1.0 serves everything again, and no request failed.");
+    Ok(if auto { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn instructions(cluster: &Cluster) -> String {
+    let kubeconfig = cluster.kubeconfig().display();
+    let serin =
+        std::env::current_exe().map_or_else(|_| "serin".to_owned(), |path| path.display().to_string());
+    format!(
+        "In a second terminal:\n\n  export KUBECONFIG={kubeconfig}\n  {serin} rollouts -n {APP} promote {APP}          # goes on; again to skip a timed pause\n  \
+         {serin} rollouts -n {APP} promote {APP} --full   # skips the rest of the steps\n  {serin} rollouts -n {APP} abort {APP}            # back to 1.0 at once\n  \
+         kubectl -n {APP} get rollout,ingress,pods\n"
+    )
+}
+
+async fn create(api: &Direct, auto: bool) -> anyhow::Result<()> {
+    api.create(NAMESPACE, "", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": APP}}))
+        .await?;
+    for document in serde_saphyr::from_multiple::<Value>(SAMPLE).context("the sample application")? {
+        let mut object = document;
+        let name = object.pointer("/kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let kind =
+            KINDS.into_iter().find(|kind| kind.kind == name).context("a kind that the demo does not know")?;
+        let steps = object.pointer_mut("/spec/strategy/canary/steps").and_then(Value::as_array_mut);
+        for duration in steps.into_iter().flatten().filter_map(|step| step.pointer_mut("/pause/duration")) {
+            if auto {
+                *duration = json!(SHORT_PAUSE);
+            }
+        }
+        api.create(kind, APP, &object).await.with_context(|| format!("creating the sample's {name}"))?;
+    }
+    Ok(())
+}
+
+async fn release(api: &Direct) -> anyhow::Result<()> {
+    let key = ROLLOUT.key(APP, APP);
+    let mut rollout = api.get(&key).await?;
+    commands::set_images(&mut rollout, &[("*".to_owned(), NEW_IMAGE.to_owned())])?;
+    let template = rollout.pointer("/spec/template").cloned().unwrap_or_default();
+    let patch = json!([{"op": "replace", "path": "/spec/template", "value": template}]);
+    api.change(&key, &Change::Json(patch)).await.context("setting the new image")?;
+    Ok(())
+}
+
+async fn promote(api: &Direct) -> anyhow::Result<()> {
+    let key = ROLLOUT.key(APP, APP);
+    let rollout = api.get(&key).await?;
+    for change in commands::promote(&rollout, commands::Promotion::Next)? {
+        if let serin_kernel::Change::MergeStatus(patch) = change {
+            api.change(&key, &Change::MergeStatus(patch)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Draws until `reached`, or for as long as the demo is patient.
+async fn wait(
+    screen: &mut Screen,
+    client: Option<&SteadyClient>,
+    what: &str,
+    reached: impl Fn(&Info) -> bool,
+) -> anyhow::Result<Info> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let Ok(shown) = timeout_at(end, screen.next(client)).await else {
+            bail!("the rollout is not {what} after {PATIENCE:?}");
+        };
+        let Some((rollout, info)) = shown? else { continue };
+        let believed = status(&rollout);
+        if believed.phase == info.status.phase && reached(&info) {
+            return Ok(info);
+        }
+    }
+}
+
+/// Draws for a while.
+async fn look(screen: &mut Screen, client: &SteadyClient) -> anyhow::Result<()> {
+    let end = Instant::now() + LOOK;
+    while let Ok(shown) = timeout_at(end, screen.next(Some(client))).await {
+        shown?;
+    }
+    Ok(())
+}
