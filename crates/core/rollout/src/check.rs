@@ -1,10 +1,13 @@
 //! Whether a Rollout can be run as it is written, and what it says when it cannot.
 
 use serin_api::{
+    kinds,
     names::{ConditionType, Reason},
+    network::{Ingress, Service},
     rollout::{CanaryStrategy, Rollout, RolloutStatus},
+    validate::{self, References},
 };
-use serin_kernel::{Moment, Observed};
+use serin_kernel::{Kind, Moment, Observed};
 
 use crate::{report, resolve::Resolved};
 
@@ -27,19 +30,42 @@ pub(crate) fn status(rollout: &Rollout, invalid: &Invalid, generation: i64, now:
     next
 }
 
-/// Refuses what cannot be run.
+/// Refuses what cannot be run: the first thing that is wrong with the manifest, that has no machine yet, or that is
+/// missing or unfit among what it names.
 ///
 /// # Errors
 /// The first problem.
 pub(crate) fn valid<'a>(
-    _observed: &Observed,
+    observed: &Observed,
     rollout: &'a Rollout,
     resolved: &Resolved,
 ) -> Result<&'a CanaryStrategy, Invalid> {
-    let invalid =
-        |text: &str| Invalid(format!("The Rollout \"{}\" is invalid: {text}", rollout.metadata.name));
-    if resolved.selector.is_empty() {
-        return Err(invalid("spec.selector: Required value: Rollout has missing field '.spec.selector'"));
+    let mut problems = match rollout.spec.workload_ref {
+        None => validate::validate(rollout),
+        Some(_) => {
+            let (template, selector) = (&resolved.template, Some(&resolved.selector));
+            validate::validate_resolved(rollout, validate::Resolved { template, selector })
+        }
+    };
+    problems.extend(validate::unsupported(rollout));
+    problems.extend(validate::validate_references(rollout, &resolved.template, &references(observed, rollout)));
+    if let Some(first) = problems.first() {
+        return Err(Invalid(validate::message(&rollout.metadata.name, first)));
     }
-    rollout.canary().ok_or_else(|| invalid("spec.strategy.strategy: Required value: Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"))
+    let missing = || Invalid(format!("The Rollout \"{}\" is invalid: it has no canary strategy", rollout.metadata.name));
+    rollout.canary().ok_or_else(missing)
+}
+
+fn references(observed: &Observed, rollout: &Rollout) -> References {
+    let namespace = &observed.object.meta().namespace;
+    let find = |kind: Kind, name: &str| observed.get(&kind.key(namespace.clone(), name)).map(|object| object.value());
+    let services = validate::referenced_services(rollout).into_iter().map(|named| {
+        let found = find(kinds::SERVICE, &named.name).map(|body| serin_api::lenient::<Service>(body).value);
+        (named.name, found)
+    });
+    let ingresses = validate::referenced_ingresses(rollout).into_iter().map(|named| {
+        let found = find(kinds::INGRESS, &named.name).map(|body| serin_api::lenient::<Ingress>(body).value);
+        (named.name, found)
+    });
+    References { services: services.collect(), ingresses: ingresses.collect() }
 }

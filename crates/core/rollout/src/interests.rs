@@ -1,31 +1,36 @@
 //! What must be seen to plan for a Rollout.
 
-use serin_api::{kinds, rollout::Rollout};
+use serin_api::{
+    kinds,
+    meta::LabelSelector,
+    rollout::Rollout,
+    validate::{referenced_ingresses, referenced_services},
+};
 use serin_kernel::{Interest, Object};
 
-use crate::resolve;
+use crate::{resolve, restart, routers};
 
-/// Everything that the Rollout owns, names or selects.
+/// Everything that the Rollout owns, names or selects. Pods only when they are looked at one by one: for a restart that
+/// is pending, and for labels and annotations of their role.
 pub(crate) fn interests(object: &Object) -> Vec<Interest> {
     let rollout = serin_api::lenient::<Rollout>(object.value()).value;
     let namespace = &object.meta().namespace;
     let mut interests = vec![Interest::Owned(kinds::REPLICA_SET)];
-    if let Some(selector) = rollout.spec.selector.as_ref().and_then(serin_api::meta::LabelSelector::selector)
-    {
-        interests.push(Interest::Selected {
-            kind: kinds::REPLICA_SET,
-            namespace: namespace.clone(),
-            selector,
-        });
+    let selector = rollout.spec.selector.as_ref().and_then(LabelSelector::selector).filter(|s| !s.requirements.is_empty());
+    if let Some(selector) = selector {
+        let selected = |kind| Interest::Selected { kind, namespace: namespace.clone(), selector: selector.clone() };
+        interests.push(selected(kinds::REPLICA_SET));
+        let dresses = rollout.canary().is_some_and(|c| c.canary_metadata.is_some() || c.stable_metadata.is_some());
+        if dresses || restart::is_pending(rollout.spec.restart_at, rollout.status.restarted_at) {
+            interests.push(selected(kinds::POD));
+        }
     }
     interests.extend(resolve::key(namespace, &rollout).map(Interest::Named));
-    let Some(canary) = rollout.canary() else {
-        return interests;
-    };
-    let services =
-        [&canary.stable_service, &canary.canary_service].into_iter().filter(|name| !name.is_empty());
-    interests
-        .extend(services.map(|name| Interest::Named(kinds::SERVICE.key(namespace.clone(), name.clone()))));
-    interests.extend(crate::routers::keys(object, canary).into_iter().map(Interest::Named));
+    let services = referenced_services(&rollout).into_iter().map(|named| kinds::SERVICE.key(namespace.clone(), named.name));
+    let ingresses = referenced_ingresses(&rollout).into_iter().map(|named| kinds::INGRESS.key(namespace.clone(), named.name));
+    interests.extend(services.chain(ingresses).map(Interest::Named));
+    if let Some(canary) = rollout.canary() {
+        interests.extend(routers::keys(object, canary).into_iter().map(Interest::Named));
+    }
     interests
 }

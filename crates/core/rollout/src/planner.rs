@@ -1,7 +1,5 @@
 //! One pass over one Rollout: resolve, claim, validate, revise, decide, place, route, report.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use serin_api::{
     kinds,
@@ -18,16 +16,17 @@ use crate::{
     check::{self, Invalid},
     claim::{Claim, claim},
     course::{self, Change},
+    dress,
     identify,
     report::{self, Milestones, Outcome},
     resolve::{Resolved, resolve},
     scene::Scene,
-    services,
+    restart, services,
     set::Set,
     split::{self, Split},
     targets,
     tell::Tell,
-    template, writes,
+    template, workload, writes,
 };
 
 /// How often an invalid Rollout is looked at again, beyond every change of what it names: Argo's interval.
@@ -222,13 +221,12 @@ fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
     };
     let (promoted, completion) = promotion.unzip();
 
-    let set_writes = writes::sets(scene, &goals, &BTreeMap::new(), scene.new().template.clone());
+    let dressed = dress::dress(scene, &decided);
+    let set_writes = writes::sets(scene, &goals, &dressed);
+    let restart = restart::restart(scene, &mut next);
+    news.wake(restart.wake);
     let (told, wake) = report::conditions(scene, &mut next, &outcome);
-    let (early, late) = told
-        .into_iter()
-        .partition::<Vec<_>, _>(|tell| tell.reason == EventReason::RolloutNotCompleted.as_str());
-    news.early.extend(early);
-    news.late.extend(late);
+    news.late.extend(told);
     news.late.extend(promoted);
     news.wake(wake);
 
@@ -241,7 +239,8 @@ fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
     let (phase, message) = report::phase(scene.rollout, &next);
     next.phase = Some(phase);
     next.message = message;
-    assemble(scene, &next, news, set_writes, (routed, &decided))
+    let others = Others { pods: dressed.pods, evictions: restart.evictions, workload: workload::scale_down(scene, &next) };
+    assemble(scene, &next, news, set_writes, others, (routed, &decided))
 }
 
 /// Counts, and what has changed since the last pass: another template, an abort, a retry, a deadline.
@@ -256,6 +255,11 @@ fn begin(
     if seen.is_changed {
         seen.rollback = course::rollback(scene, next);
         news.late.extend(course::restart(scene, next));
+        if !course::is_promoted(scene, next) {
+            let (revision, hash) = (scene.revision(), &scene.new().hash);
+            let text = format!("Rollout not completed, started update to revision {revision} ({hash})");
+            news.early.push(Tell::normal(EventReason::RolloutNotCompleted, text));
+        }
     }
     course::settle(scene, next);
     report::counts(scene, next);
@@ -311,8 +315,8 @@ fn route(scene: &Scene<'_>, next: &mut RolloutStatus, news: &mut News) -> Routed
             Routed { split, writes, is_falling: weight < before, error: None }
         }
         Err(error) => {
-            news.late.push(Tell::warning(EventReason::TrafficRoutingError, error.clone()));
-            Routed { error: Some(error), ..none }
+            news.late.push(Tell::warning(EventReason::TrafficRoutingError, error.to_string()));
+            Routed { error: Some(error.to_string()), ..none }
         }
     }
 }
@@ -342,12 +346,20 @@ fn waits_for_person(scene: &Scene<'_>, next: &RolloutStatus) -> bool {
     scene.rollout.spec.paused || (endless && !next.pause_conditions.is_empty())
 }
 
+/// Writes beside those of ReplicaSets, Services and routers.
+struct Others {
+    pods: Vec<Write>,
+    evictions: Vec<Write>,
+    workload: Option<Write>,
+}
+
 /// Puts the writes in an order of which every prefix is safe, and the news with them.
 fn assemble(
     scene: &Scene<'_>,
     next: &RolloutStatus,
     news: News,
     sets: writes::SetWrites,
+    others: Others,
     (routed, decided): (Routed, &RolloutStatus),
 ) -> Act {
     let object = scene.object();
@@ -357,7 +369,7 @@ fn assemble(
     let is_refused =
         scene.observed.refused.as_ref().is_some_and(|refused| refused.target == writes_key(scene));
 
-    let mut ordered: Vec<Write> = Vec::new();
+    let mut ordered: Vec<Write> = others.pods;
     let (first, mut last) = if is_refused { (Vec::new(), sets.up) } else { (sets.up, Vec::new()) };
     ordered.extend(first);
     let stable = services::stable(scene, decided);
@@ -370,6 +382,9 @@ fn assemble(
     ordered.extend(rising);
     ordered.extend(sets.down);
     ordered.extend(writes::history(scene, split::others(scene, decided).collect()));
+
+    ordered.extend(others.evictions);
+    ordered.extend(others.workload);
 
     let mut late = about(news.late);
     let early = about(news.early);

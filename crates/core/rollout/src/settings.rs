@@ -3,7 +3,7 @@
 use serin_api::names::labels;
 use serin_kernel::{Object, Planner};
 
-use crate::RolloutPlanner;
+use crate::{RolloutPlanner, ServicePlanner};
 
 /// Settings of the controller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,5 +24,5 @@ impl Settings {
 /// All planners of this crate.
 #[must_use]
 pub fn planners(settings: Settings) -> Vec<Box<dyn Planner>> {
-    vec![Box::new(RolloutPlanner::new(settings))]
+    vec![Box::new(RolloutPlanner::new(settings)), Box::new(ServicePlanner)]
 }

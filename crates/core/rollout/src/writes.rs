@@ -12,10 +12,12 @@ use serin_api::{
 use serin_kernel::{Change, Propagation, Write};
 
 use crate::{
+    dress::Dressed,
     scene::Scene,
     set::Set,
     targets::{Goal, Goals},
     tell::Tell,
+    template::Injected,
 };
 
 /// The writes of ReplicaSets, apart by what they do to capacity.
@@ -51,26 +53,20 @@ pub(crate) fn annotate(scene: &Scene<'_>) -> Option<Write> {
     Some(write.telling(Tell::normal(EventReason::RolloutUpdated, text).about(object)))
 }
 
-/// The writes that bring the ReplicaSets to their goals. `changes` are further parts of their
-/// patches by index; `created` is the pod template of the one to create.
-pub(crate) fn sets(
-    scene: &Scene<'_>,
-    goals: &Goals,
-    changes: &std::collections::BTreeMap<usize, Value>,
-    created: Value,
-) -> SetWrites {
+/// The writes that bring the ReplicaSets to their goals and into their dress.
+pub(crate) fn sets(scene: &Scene<'_>, goals: &Goals, dressed: &Dressed) -> SetWrites {
     let mut writes = SetWrites::default();
     let none = Goal::default();
     for (index, set) in scene.sets.iter().enumerate() {
         let goal = goals.sets.get(&index).unwrap_or(&none);
         if set.object.is_none() {
-            writes.up.push(create(scene, set, goal, created.clone()));
+            writes.up.push(create(scene, set, goal, dressed));
             continue;
         }
         if set.is_deleting() {
             continue;
         }
-        if let Some(write) = update(scene, index, goal, changes.get(&index)) {
+        if let Some(write) = update(scene, index, goal, dressed.changes.get(&index)) {
             let shrinks = goal.replicas.is_some_and(|replicas| replicas < set.spec);
             if shrinks { writes.down.push(write) } else { writes.up.push(write) }
         }
@@ -78,11 +74,12 @@ pub(crate) fn sets(
     writes
 }
 
-fn create(scene: &Scene<'_>, set: &Set<'_>, goal: &Goal, template: Value) -> Write {
+fn create(scene: &Scene<'_>, set: &Set<'_>, goal: &Goal, dressed: &Dressed) -> Write {
     let object = scene.object();
     let meta = object.meta();
     let replicas = goal.replicas.unwrap_or(0);
-    let mut set_labels = template.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
+    let (template, record) = dressed.created.clone().unwrap_or_else(|| (set.template.clone(), Injected::default()));
+    let mut set_labels = set.template.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
     if let (Some(map), Some(id)) = (set_labels.as_object_mut(), meta.labels.get(labels::INSTANCE_ID)) {
         map.insert(labels::INSTANCE_ID.to_owned(), json!(id));
     }
@@ -99,6 +96,9 @@ fn create(scene: &Scene<'_>, set: &Set<'_>, goal: &Goal, template: Value) -> Wri
     let mut noted = copied_annotations(scene);
     noted.insert(annotations::REVISION.to_owned(), json!(scene.revision().to_string()));
     noted.insert(annotations::DESIRED_REPLICAS.to_owned(), json!(scene.replicas().to_string()));
+    if !record.is_empty() {
+        noted.insert(annotations::EPHEMERAL_METADATA.to_owned(), json!(record.to_annotation()));
+    }
     let body = json!({
         "apiVersion": kinds::REPLICA_SET.api_version(),
         "kind": kinds::REPLICA_SET.kind,

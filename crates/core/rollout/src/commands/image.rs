@@ -24,7 +24,9 @@ pub struct UnknownContainer {
 /// At the first argument of another form.
 pub fn parse_images(arguments: &[String]) -> Result<Vec<(String, String)>, InvalidImage> {
     let parse = |argument: &String| match argument.split_once('=') {
-        Some((name, image)) if !name.is_empty() && !image.is_empty() => Ok((name.to_owned(), image.to_owned())),
+        Some((name, image)) if !name.is_empty() && !image.is_empty() => {
+            Ok((name.to_owned(), image.to_owned()))
+        }
         _ => Err(InvalidImage { argument: argument.clone() }),
     };
     arguments.iter().map(parse).collect()
@@ -40,7 +42,9 @@ pub fn set_images(workload: &mut Value, images: &[(String, String)]) -> Result<(
         let mut found = false;
         for list in ["containers", "initContainers", "ephemeralContainers"] {
             let path = format!("/spec/template/spec/{list}");
-            let Some(containers) = workload.pointer_mut(&path).and_then(Value::as_array_mut) else { continue };
+            let Some(containers) = workload.pointer_mut(&path).and_then(Value::as_array_mut) else {
+                continue;
+            };
             for container in containers {
                 if name == "*" || container.get("name").and_then(Value::as_str) == Some(name) {
                     container["image"] = Value::from(image.as_str());

@@ -53,9 +53,11 @@ pub fn promote(rollout: &Value, promotion: Promotion) -> Result<Vec<Change>, Not
 }
 
 fn next(rollout: &Value) -> Option<Value> {
-    let paused = rollout.pointer("/status/pauseConditions").and_then(Value::as_array).is_some_and(|c| !c.is_empty());
+    let paused =
+        rollout.pointer("/status/pauseConditions").and_then(Value::as_array).is_some_and(|c| !c.is_empty());
     let controller_pause = rollout.pointer("/status/controllerPause") == Some(&Value::Bool(true));
-    let analysis = rollout.pointer("/status/canary/currentStepAnalysisRunStatus/status").and_then(Value::as_str);
+    let analysis =
+        rollout.pointer("/status/canary/currentStepAnalysisRunStatus/status").and_then(Value::as_str);
     match skip(rollout) {
         Ok(index) if analysis == Some("Inconclusive") && paused && controller_pause => {
             Some(json!({"pauseConditions": null, "controllerPause": false, "currentStepIndex": index}))
@@ -103,7 +105,9 @@ mod tests {
                 "an inconclusive analysis is passed over",
                 unsure,
                 Next,
-                vec![status(json!({"pauseConditions": null, "controllerPause": false, "currentStepIndex": 2}))],
+                vec![status(
+                    json!({"pauseConditions": null, "controllerPause": false, "currentStepIndex": 2}),
+                )],
             ),
             ("a running step is skipped", json!({"currentStepIndex": 2}), Next, vec![status(past.clone())]),
             ("the end is the end", json!({"currentStepIndex": 3}), Next, vec![status(past.clone())]),

@@ -33,6 +33,9 @@ mod tests {
 
     #[test]
     fn a_restart_names_the_second() {
-        assert_eq!(restart(Moment::EPOCH), Change::Merge(json!({"spec": {"restartAt": "1970-01-01T00:00:00Z"}})));
+        assert_eq!(
+            restart(Moment::EPOCH),
+            Change::Merge(json!({"spec": {"restartAt": "1970-01-01T00:00:00Z"}}))
+        );
     }
 }

@@ -68,7 +68,8 @@ pub(crate) fn conditions(
     let is_paused = scene.rollout.spec.paused || !next.pause_conditions.is_empty();
     let is_healthy = is_healthy(scene, next);
     let became_unhealthy = healthy(next, !is_paused && is_healthy, now);
-    let mut told = completed(scene, next);
+    completed(scene, next);
+    let mut told = Vec::new();
     progressing(scene, next, outcome, (is_healthy, became_unhealthy), &mut told);
     paused(scene, next, is_paused);
 
@@ -103,16 +104,10 @@ fn healthy(next: &mut RolloutStatus, is_healthy: bool, now: Moment) -> bool {
         && put(next, kind, ("False", Reason::RolloutHealthy), "Rollout is not healthy", now)
 }
 
-fn completed(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> {
+fn completed(scene: &Scene<'_>, next: &mut RolloutStatus) {
     let reason = Reason::RolloutCompleted;
     let value = if course::is_promoted(scene, next) { "True" } else { "False" };
-    let changed = put(next, ConditionType::Completed, (value, reason), reason.as_str(), scene.now);
-    if !changed || value == "True" {
-        return Vec::new();
-    }
-    let (revision, hash) = (scene.revision(), &scene.new().hash);
-    let text = format!("Rollout not completed, started update to revision {revision} ({hash})");
-    vec![Tell::normal(EventReason::RolloutNotCompleted, text)]
+    put(next, ConditionType::Completed, (value, reason), reason.as_str(), scene.now);
 }
 
 fn progressing(

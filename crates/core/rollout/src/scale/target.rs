@@ -31,6 +31,7 @@ pub struct CanaryScale {
 
 /// How far an update has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent facts about an update, no state machine")]
 pub struct Course<'a> {
     /// The weight that stands for all traffic.
     pub max_weight: u32,

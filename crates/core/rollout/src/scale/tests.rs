@@ -8,6 +8,7 @@ use super::*;
 mod oracle {
     use super::{Basic, Set};
 
+    #[allow(clippy::float_cmp, reason = "the published rule compares exactly")]
     fn is_tied(total: i64, weight: i64, max: i64) -> bool {
         (total as f64 * (weight as f64 / max as f64)).fract() == 0.5
     }

@@ -141,7 +141,7 @@ const EMPTY_COUNTS: &[&str] =
 /// The rules that hold in the map or list under `key`.
 fn inner(scope: Scope, key: &str) -> Scope {
     match (scope, key) {
-        (Scope::Template, "metadata") | (Scope::Ephemeral, "metadata") => Scope::Metadata,
+        (Scope::Template | Scope::Ephemeral, "metadata") => Scope::Metadata,
         (Scope::Template, "spec") => Scope::Pod,
         (Scope::Metadata, "labels" | "annotations")
         | (_, "matchLabels" | "nodeSelector" | "volumeAttributes") => Scope::Texts,
@@ -152,10 +152,9 @@ fn inner(scope: Scope, key: &str) -> Scope {
         (Scope::Container, "ports") => Scope::Port,
         (Scope::Container, "env") => Scope::Env,
         (Scope::Container, "livenessProbe" | "readinessProbe" | "startupProbe") => Scope::Probe,
-        (Scope::Container, "lifecycle") => Scope::Handler,
         (Scope::Container, "securityContext") => Scope::ContainerSecurity,
         (Scope::Env, "valueFrom") => Scope::EnvSource,
-        (Scope::Handler, "postStart" | "preStop") => Scope::Handler,
+        (Scope::Container, "lifecycle") | (Scope::Handler, "postStart" | "preStop") => Scope::Handler,
         (Scope::Handler | Scope::Probe, "httpGet") => Scope::Http,
         (Scope::EnvSource | Scope::VolumeFiles, "fieldRef") => Scope::FieldRef,
         (Scope::EnvSource | Scope::VolumeFiles, "resourceFieldRef") => Scope::ResourceRef,
