@@ -17,14 +17,10 @@ use jiff::Timestamp;
 use rolling::Limits;
 use serde_json::{Map, Value, json};
 use serin_lang::selector::Selector;
-use sets::{DESIRED, HASH_LABEL, MAX, REVISION, REVISION_HISTORY, Set, Sets};
+use sets::{COLLISIONS_MAX, DESIRED, HASH_LABEL, MAX, REVISION, REVISION_HISTORY, Set, Sets};
 use std::sync::Arc;
 
 const COMPONENT: &str = "deployment-controller";
-
-/// Hash collisions that are stepped over before giving up until something changes: more mean that every name is taken
-/// on purpose.
-const COLLISIONS_MAX: i64 = 16;
 
 /// Annotations of a Deployment that its ReplicaSets do not get.
 const OWN_ANNOTATIONS: [&str; 6] = [
@@ -55,7 +51,11 @@ pub(crate) fn plan(seen: &Observed) -> Plan {
         .pointer("/spec/selector")
         .and_then(|s| Selector::from_object(s).ok())
         .filter(|s| !s.is_everything());
-    let Some(selector) = selector else { return Plan::default() };
+    let Some(selector) =
+        selector.filter(|_| deployment.pointer("/spec/template").is_some_and(Value::is_object))
+    else {
+        return Plan::default();
+    };
     let (owned, claims) = claim(deployment, seen.sets, &selector);
     if !claims.is_empty() && !is_deleting(deployment) {
         return Plan { writes: claims, wake: None };

@@ -1,5 +1,6 @@
 //! The ReplicaSets of one Deployment, as its planner counts them.
 
+use crate::hash::template_hash;
 use crate::json::{canonical, int, int_text, text, time};
 use crate::pod::Pod;
 use jiff::Timestamp;
@@ -16,6 +17,10 @@ pub(crate) const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 pub(crate) const MAX: &str = "deployment.kubernetes.io/max-replicas";
 /// The label that tells the pods of one template from those of another.
 pub(crate) const HASH_LABEL: &str = "pod-template-hash";
+
+/// Hash collisions that are stepped over before giving up until something changes: more mean that every name is taken
+/// on purpose.
+pub(crate) const COLLISIONS_MAX: i64 = 16;
 
 /// One ReplicaSet, and what the pass has decided about it so far.
 #[derive(Clone, Debug)]
@@ -61,9 +66,18 @@ impl Sets {
     /// Sorts `objects` (all owned by the Deployment) into new and old.
     pub(crate) fn sort(deployment: &Value, objects: &[Arc<Value>]) -> Self {
         let wanted = template_meaning(deployment);
+        // A set that carries our own hash of the template is its set even where the API has filled in the template
+        // of one and not of the other: else one set after the other would be made.
+        let collisions = int(deployment, "/status/collisionCount", 0).clamp(0, COLLISIONS_MAX);
+        let template = deployment.pointer("/spec/template").unwrap_or(&Value::Null);
+        let hashes: Vec<String> = (0..=collisions).map(|count| template_hash(template, count)).collect();
+        let ours = |set: &Set| {
+            let hash = text(&set.object, "/metadata/labels/pod-template-hash");
+            hashes.iter().any(|known| known == hash)
+        };
         let mut all: Vec<Set> = objects.iter().map(Set::read).collect();
         all.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-        let position = all.iter().position(|set| template_meaning(&set.object) == wanted);
+        let position = all.iter().position(|set| template_meaning(&set.object) == wanted || ours(set));
         Self { new: position.map(|at| all.remove(at)), old: all }
     }
 

@@ -223,7 +223,10 @@ fn has_progressed(deployment: &Value, counts: Counts) -> bool {
 /// When the rollout counts as stuck: the deadline after its last sign of progress.
 fn deadline(deployment: &Value, conditions: &Conditions) -> Option<Timestamp> {
     let condition = conditions.get("Progressing")?;
-    if matches!(text(condition, "/reason"), "NewReplicaSetAvailable" | "DeploymentPaused") {
+    if matches!(
+        text(condition, "/reason"),
+        "NewReplicaSetAvailable" | "DeploymentPaused" | "ProgressDeadlineExceeded"
+    ) {
         return None;
     }
     let since = time(condition, "/lastUpdateTime")?;
