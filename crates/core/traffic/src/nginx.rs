@@ -53,7 +53,8 @@ impl Nginx {
         for ingress in &self.ingresses {
             let name = canary_ingress_name(&intent.owner.meta().name, ingress);
             match names.insert(name.clone(), ingress) {
-                Some(first) if first == ingress => continue,
+                None => writes.extend(self.write(intent, observed, ingress, name)?),
+                Some(first) if first == ingress => {}
                 Some(first) => {
                     return Err(Error::SameName {
                         first: first.clone(),
@@ -61,7 +62,6 @@ impl Nginx {
                         canary: name,
                     });
                 }
-                None => writes.extend(self.write(intent, observed, ingress, name)?),
             }
         }
         Ok(writes)
