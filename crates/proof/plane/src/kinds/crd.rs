@@ -35,6 +35,29 @@ struct Names {
     namespaced: bool,
 }
 
+/// Where errors in the parts of a version are reported: a part that all versions share is hoisted, as the real
+/// API does when it reads a definition.
+struct Places {
+    schema: String,
+    subresources: String,
+    columns: String,
+}
+
+impl Places {
+    fn of(versions: &[Value], path: &str) -> Self {
+        let shared =
+            |key: &str| versions.iter().all(|one| !one[key].is_null() && one[key] == versions[0][key]);
+        let place = |key: &str, hoisted: &str| {
+            if shared(key) { format!("spec.{hoisted}") } else { format!("{path}.{key}") }
+        };
+        Self {
+            schema: place("schema", "validation"),
+            subresources: place("subresources", "subresources"),
+            columns: place("additionalPrinterColumns", "additionalPrinterColumns"),
+        }
+    }
+}
+
 impl Reader {
     fn crd(&mut self, crd: &Value) -> Vec<KindInfo> {
         let spec = &crd["spec"];
@@ -61,7 +84,8 @@ impl Reader {
         let mut kinds = Vec::new();
         for (index, version) in versions.iter().enumerate() {
             let path = format!("spec.versions[{index}]");
-            let kind = self.version(&names, version, &path);
+            let at = Places::of(versions, &path);
+            let kind = self.version(&names, version, &path, &at);
             if !seen.insert(kind.version.clone()) {
                 let detail = "must contain unique version names";
                 self.errors.push(FieldError::invalid("spec.versions", spec["versions"].clone(), detail));
@@ -70,6 +94,14 @@ impl Reader {
                 kinds.push(kind);
             }
         }
+        // What all versions share is reported at one place, once.
+        let mut once = Vec::new();
+        for error in self.errors.drain(..) {
+            if !once.contains(&error) {
+                once.push(error);
+            }
+        }
+        self.errors = once;
         kinds.sort_by_key(|kind| kind.verbs.is_empty());
         kinds
     }
@@ -86,6 +118,11 @@ impl Reader {
         let names = &spec["names"];
         let plural = text(names, "spec.names.", "plural");
         let kind = text(names, "spec.names.", "kind");
+        if kind.is_empty() {
+            // Both have their default from the kind.
+            text(names, "spec.names.", "singular");
+            text(names, "spec.names.", "listKind");
+        }
         if !group.is_empty() && !is_dns(&group, true) {
             self.errors.push(FieldError::invalid("spec.group", group.clone(), RFC_1123));
         }
@@ -136,7 +173,7 @@ impl Reader {
         }
     }
 
-    fn version(&mut self, names: &Names, version: &Value, path: &str) -> KindInfo {
+    fn version(&mut self, names: &Names, version: &Value, path: &str, at: &Places) -> KindInfo {
         let name = version["name"].as_str().unwrap_or_default();
         if !is_dns(name, false) {
             self.errors.push(FieldError::invalid(format!("{path}.name"), name, RFC_1035));
@@ -159,16 +196,16 @@ impl Reader {
             namespaced: names.namespaced,
             verbs: if version["served"] == true { ALL_VERBS } else { &[] },
             status: subresources["status"].is_object(),
-            scale: self.scale(&subresources["scale"], &format!("{path}.subresources.scale")),
-            columns: self.columns(&version["additionalPrinterColumns"], path),
-            schema: self.schema(&version["schema"]["openAPIV3Schema"], path),
+            scale: self.scale(&subresources["scale"], &format!("{}.scale", at.subresources)),
+            columns: self.columns(&version["additionalPrinterColumns"], &at.columns),
+            schema: self.schema(&version["schema"]["openAPIV3Schema"], &at.schema),
             custom: true,
             storage: version["storage"] == true,
         }
     }
 
     fn schema(&mut self, schema: &Value, path: &str) -> Option<Arc<Schema>> {
-        let path = format!("{path}.schema.openAPIV3Schema");
+        let path = format!("{path}.openAPIV3Schema");
         if schema.is_null() {
             self.errors.push(FieldError::required(path, "schemas are required"));
             return None;
@@ -189,10 +226,7 @@ impl Reader {
             let text = scale.get(key).and_then(Value::as_str).unwrap_or_default();
             if text.is_empty() {
                 if required {
-                    self.errors.push(FieldError::required(
-                        field,
-                        format!("should be a json path under {}", below[0]),
-                    ));
+                    self.errors.push(FieldError::required(field, ""));
                 }
                 return None;
             }
@@ -216,7 +250,7 @@ impl Reader {
             return default_columns();
         };
         let read = |(index, column): (usize, &Value)| {
-            let path = format!("{path}.additionalPrinterColumns[{index}]");
+            let path = format!("{path}[{index}]");
             let text = |key: &str| column[key].as_str().unwrap_or_default().to_owned();
             for key in ["name", "type", "jsonPath"] {
                 if text(key).is_empty() {
@@ -229,10 +263,14 @@ impl Reader {
                 self.errors.push(FieldError::invalid(format!("{path}.type"), type_.clone(), detail));
             }
             let path_text = text("jsonPath");
+            if !path_text.is_empty() && !path_text.starts_with('.') {
+                let detail = "must be a simple json path starting with .";
+                self.errors.push(FieldError::invalid(format!("{path}.JSONPath"), path_text.clone(), detail));
+            }
             let jsonpath = match JsonPath::parse_path(&path_text) {
                 Ok(jsonpath) => jsonpath.allow_missing_keys(true),
                 Err(error) => {
-                    let field = format!("{path}.jsonPath");
+                    let field = format!("{path}.JSONPath");
                     self.errors.push(FieldError::invalid(field, path_text, error.to_string()));
                     return None;
                 }

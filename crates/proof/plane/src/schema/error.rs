@@ -161,7 +161,8 @@ pub fn go_quote(text: &str) -> String {
 /// A value as Go's field errors show it: scalars plainly, maps and lists in Go syntax.
 fn go_value(value: &Value) -> String {
     match value {
-        Value::Null => "null".to_owned(),
+        // Go shows a missing value as this text, in quotes.
+        Value::Null => go_quote("null"),
         Value::Number(_) => serin_lang::jsonpath::text_of(value),
         other => go_syntax(other),
     }

@@ -149,12 +149,8 @@ impl Parser {
         }
         let at = child(path, "additionalProperties");
         node.additional = match map.get("additionalProperties") {
-            None | Some(Value::Null) => Additional::None,
+            None | Some(Value::Null | Value::Bool(false)) => Additional::None,
             Some(Value::Bool(true)) => Additional::Any,
-            Some(Value::Bool(false)) => {
-                self.errors.push(FieldError::forbidden(at, "additionalProperties cannot be set to false"));
-                Additional::None
-            }
             Some(schema) => {
                 Additional::Schema(Box::new(self.node(schema, &at, below(Level::Field), depth + 1)))
             }
@@ -248,7 +244,7 @@ impl Parser {
             }
             Some("map") => ListType::Map(keys),
             Some(other) => {
-                let supported = ["atomic", "map", "set"].map(Value::from);
+                let supported = ["atomic", "set", "map"].map(Value::from);
                 let at = child(path, "x-kubernetes-list-type");
                 self.errors.push(FieldError::not_supported(at, other, &supported));
                 ListType::Atomic
@@ -282,7 +278,7 @@ impl Parser {
         if node.type_ == Some(Type::Array) && node.items.is_none() {
             missing("items", "must be specified");
         }
-        if node.type_.is_none() && !node.int_or_string && !node.preserve_unknown {
+        if map.get("type").is_none_or(Value::is_null) && !node.int_or_string && !node.preserve_unknown {
             missing(
                 "type",
                 match level {

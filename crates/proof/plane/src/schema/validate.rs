@@ -42,7 +42,7 @@ impl Report {
             _ => {}
         }
         if let Some(allowed) = &node.rules.one_of_values {
-            let listed = allowed.iter().any(|one| equal(one, value)) || (value.is_null() && node.nullable);
+            let listed = allowed.iter().any(|one| equal(one, value));
             self.check(listed, || FieldError::not_supported(field(path), value.clone(), allowed));
         }
         if let Value::Object(map) = value {
@@ -89,7 +89,8 @@ impl Report {
         if let Some(format) = rules.format {
             self.check(format.accepts(text), || {
                 let quoted = super::go_quote(text);
-                invalid(format!("must be of type {}: {quoted}", format.name))
+                let detail = format!("{}must be of type {}: {quoted}", subject(path), format.name);
+                FieldError::new(FieldErrorKind::TypeInvalid, field(path), text, detail)
             });
         }
     }
