@@ -128,8 +128,10 @@ mod tests {
     use super::*;
 
     fn policy(pairs: &[(&str, &str)]) -> Policy {
-        let mut annotations: BTreeMap<String, String> =
-            pairs.iter().map(|(name, value)| (format!("{PREFIX}canary{name}"), (*value).to_owned())).collect();
+        let mut annotations: BTreeMap<String, String> = pairs
+            .iter()
+            .map(|(name, value)| (format!("{PREFIX}canary{name}"), (*value).to_owned()))
+            .collect();
         annotations.insert(format!("{PREFIX}canary"), "true".into());
         Policy::read(&annotations).unwrap()
     }
@@ -142,7 +144,8 @@ mod tests {
         for (header, by_header) in words {
             for (cookie, by_cookie) in words {
                 for weight in ["0", "100"] {
-                    let policy = policy(&[("-by-header", "X-Canary"), ("-by-cookie", "c"), ("-weight", weight)]);
+                    let policy =
+                        policy(&[("-by-header", "X-Canary"), ("-by-cookie", "c"), ("-weight", weight)]);
                     let by_weight = if weight == "0" { main } else { canary };
                     let side = policy.decide(
                         |name| (name == "x-canary" && !header.is_empty()).then_some(header),
@@ -185,7 +188,8 @@ mod tests {
     /// Every weight, in every window of the total's length.
     #[test]
     fn weights_are_exact_in_any_window() {
-        for (weight, total) in (0..=100).map(|weight| (weight, 100)).chain([(1, 1000), (999, 1000), (7, 128)]) {
+        for (weight, total) in (0..=100).map(|weight| (weight, 100)).chain([(1, 1000), (999, 1000), (7, 128)])
+        {
             let share = Share::default();
             let sides: Vec<u64> =
                 (0..3 * total).map(|_| u64::from(share.next(weight, total) == Side::Canary)).collect();

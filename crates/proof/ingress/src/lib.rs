@@ -88,7 +88,11 @@ impl IngressProxy {
     ///
     /// # Errors
     /// [`Error::Listen`] when the address cannot be had.
-    pub async fn start(client: kube::Client, addr: SocketAddr, stop: CancellationToken) -> Result<Handle, Error> {
+    pub async fn start(
+        client: kube::Client,
+        addr: SocketAddr,
+        stop: CancellationToken,
+    ) -> Result<Handle, Error> {
         let refused = |source| Error::Listen { address: addr, source };
         let listener = TcpListener::bind(addr).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;

@@ -37,15 +37,24 @@ impl Slice {
                 leaving.push(address);
             }
         }
-        let port = |port: &Value| Some((text(port, "/name").to_owned(), u16::try_from(port.pointer("/port")?.as_u64()?).ok()?));
+        let port = |port: &Value| {
+            Some((text(port, "/name").to_owned(), u16::try_from(port.pointer("/port")?.as_u64()?).ok()?))
+        };
         let ports = list(object, "/ports").iter().filter_map(port).collect();
-        (!service.is_empty()).then(|| Self { service: (namespace.to_owned(), service.to_owned()), ports, ready, leaving })
+        (!service.is_empty()).then(|| Self {
+            service: (namespace.to_owned(), service.to_owned()),
+            ports,
+            ready,
+            leaving,
+        })
     }
 }
 
 /// The Service's ports: number and name.
 pub(crate) fn service_ports(object: &Value) -> Vec<(u16, String)> {
-    let read = |port: &Value| Some((u16::try_from(port.pointer("/port")?.as_u64()?).ok()?, text(port, "/name").to_owned()));
+    let read = |port: &Value| {
+        Some((u16::try_from(port.pointer("/port")?.as_u64()?).ok()?, text(port, "/name").to_owned()))
+    };
     list(object, "/spec/ports").iter().filter_map(read).collect()
 }
 
@@ -144,12 +153,17 @@ impl Pools {
             let inside = self.slices.range(first..).take_while(|((namespace, _), _)| *namespace == service.0);
             inside.map(|(_, slice)| slice).filter(|slice| slice.service == *service)
         };
-        let mut names: Vec<String> = of_service().flat_map(|s| s.ports.iter().map(|(name, _)| name.clone())).collect();
+        let mut names: Vec<String> =
+            of_service().flat_map(|s| s.ports.iter().map(|(name, _)| name.clone())).collect();
         names.sort_unstable();
         names.dedup();
         let pools: Vec<_> = names.into_iter().map(|name| (Pool::build(of_service(), &name), name)).collect();
-        let stale: Vec<_> =
-            self.pools.range((service.clone(), String::new())..).take_while(|((s, _), _)| s == service).map(|(key, _)| key.clone()).collect();
+        let stale: Vec<_> = self
+            .pools
+            .range((service.clone(), String::new())..)
+            .take_while(|((s, _), _)| s == service)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in &stale {
             self.pools.remove(key);
         }
@@ -207,7 +221,8 @@ mod tests {
 
     #[test]
     fn leaving_endpoints_serve_only_when_none_is_ready() {
-        let pools = pools(&[slice("a", &[("10.0.0.4", false, true, true), ("10.0.0.5", false, false, true)])]);
+        let pools =
+            pools(&[slice("a", &[("10.0.0.4", false, true, true), ("10.0.0.5", false, false, true)])]);
         assert_eq!(turns(&pools, 2), ["10.0.0.4:8080", "10.0.0.4:8080"]);
     }
 

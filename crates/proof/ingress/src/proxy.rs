@@ -3,10 +3,10 @@
 //! Held: a request whose pod did not answer is tried on another one exactly when that cannot do harm (a method that may
 //! be repeated, and no body), and never more than once. Bodies stream both ways; nothing is buffered.
 
+use crate::World;
 use crate::canary::Side;
 use crate::route::Backend;
 use crate::stats::Source;
-use crate::World;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{Either, Empty, Full};
@@ -46,7 +46,12 @@ pub(crate) fn client() -> Client {
 }
 
 /// Answers one request.
-pub(crate) async fn forward(world: &World, client: &Client, request: Request<Incoming>, from: SocketAddr) -> Response<Inward> {
+pub(crate) async fn forward(
+    world: &World,
+    client: &Client,
+    request: Request<Incoming>,
+    from: SocketAddr,
+) -> Response<Inward> {
     let (mut parts, body) = request.into_parts();
     let host = host(&parts.headers, &parts.uri);
     let Some((backend, endpoint)) = world.choose(&host, parts.uri.path(), &parts.headers) else {
@@ -98,7 +103,8 @@ async fn send(
 
 fn returned(world: &World, backend: Backend, mut answer: Response<Incoming>) -> Response<Inward> {
     let version = answer.headers().get("x-version").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let source = Source { namespace: backend.namespace, service: backend.service, version: version.to_owned() };
+    let source =
+        Source { namespace: backend.namespace, service: backend.service, version: version.to_owned() };
     world.counters.served(source, answer.status().is_server_error());
     drop_hop_by_hop(answer.headers_mut());
     answer.map(Either::Left)
@@ -113,7 +119,11 @@ pub(crate) fn own_words(status: StatusCode, text: &'static str) -> Response<Inwa
 
 /// The host that the request is for, without its port.
 fn host(headers: &HeaderMap, uri: &Uri) -> String {
-    let named = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.host()).unwrap_or_default();
+    let named = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .or_else(|| uri.host())
+        .unwrap_or_default();
     match named.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
         _ => named.to_owned(),
@@ -125,9 +135,12 @@ fn prepare(headers: &mut HeaderMap, host: &str, from: SocketAddr) {
     let client = from.ip().to_string();
     let chain = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
     let chain = chain.map_or_else(|| client.clone(), |earlier| format!("{earlier}, {client}"));
-    for (name, value) in
-        [("x-forwarded-for", chain.as_str()), ("x-real-ip", &client), ("x-forwarded-host", host), ("x-forwarded-proto", "http")]
-    {
+    for (name, value) in [
+        ("x-forwarded-for", chain.as_str()),
+        ("x-real-ip", &client),
+        ("x-forwarded-host", host),
+        ("x-forwarded-proto", "http"),
+    ] {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
@@ -148,8 +161,16 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-const HOP_BY_HOP: [&str; 8] =
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+const HOP_BY_HOP: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
@@ -201,11 +222,20 @@ mod tests {
 
     #[test]
     fn headers_of_one_connection_stay_there() {
-        let mut all = headers(&[("connection", "close, X-Mine"), ("x-mine", "1"), ("te", "x"), ("accept", "*/*"), ("x-forwarded-for", "1.2.3.4")]);
+        let mut all = headers(&[
+            ("connection", "close, X-Mine"),
+            ("x-mine", "1"),
+            ("te", "x"),
+            ("accept", "*/*"),
+            ("x-forwarded-for", "1.2.3.4"),
+        ]);
         prepare(&mut all, "h", "127.0.0.1:9".parse().unwrap());
         let names: Vec<_> = all.keys().map(header::HeaderName::as_str).collect();
         assert!(!names.iter().any(|name| ["connection", "x-mine", "te"].contains(name)), "{names:?}");
-        assert_eq!((&all["accept"], &all["x-forwarded-for"]), (&"*/*".parse().unwrap(), &"1.2.3.4, 127.0.0.1".parse().unwrap()));
+        assert_eq!(
+            (&all["accept"], &all["x-forwarded-for"]),
+            (&"*/*".parse().unwrap(), &"1.2.3.4, 127.0.0.1".parse().unwrap())
+        );
     }
 
     #[test]
@@ -214,6 +244,9 @@ mod tests {
             assert_eq!(host(&headers(&[("host", value)]), &Uri::default()), expected);
         }
         let jar = headers(&[("cookie", "a=1; canary=always"), ("cookie", "z=2")]);
-        assert_eq!((cookie(&jar, "canary"), cookie(&jar, "z"), cookie(&jar, "c")), (Some("always"), Some("2"), None));
+        assert_eq!(
+            (cookie(&jar, "canary"), cookie(&jar, "z"), cookie(&jar, "c")),
+            (Some("always"), Some("2"), None)
+        );
     }
 }

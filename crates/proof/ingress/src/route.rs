@@ -112,7 +112,9 @@ impl Table {
             for ((host, path, _), backend) in &ingress.rules {
                 // A canary shadows the main route of its host and path, however either matches it.
                 let twins = table.routes.iter_mut().filter(|((h, p, _), _)| h == host && p == path);
-                for (_, route) in twins.filter(|(_, route)| route.canary.is_none() && route.backend != *backend) {
+                for (_, route) in
+                    twins.filter(|(_, route)| route.canary.is_none() && route.backend != *backend)
+                {
                     route.canary = Some((policy.clone(), backend.clone()));
                 }
             }
@@ -123,7 +125,8 @@ impl Table {
     /// The route of a request: the most telling host, then the longest path.
     pub(crate) fn find(&self, host: &str, path: &str) -> Option<&Route> {
         let host = host.to_lowercase();
-        let wildcards = host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..])).collect::<Vec<_>>();
+        let wildcards =
+            host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..])).collect::<Vec<_>>();
         let hosts = std::iter::once(host.clone()).chain(wildcards).chain(std::iter::once(String::new()));
         for wanted in hosts {
             let of_host = self.routes.iter().filter(|((host, _, _), _)| *host == wanted);
@@ -183,7 +186,10 @@ pub(crate) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
 
 pub(crate) fn texts(object: &Value, pointer: &str) -> BTreeMap<String, String> {
     let map = object.pointer(pointer).and_then(Value::as_object);
-    map.into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    map.into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
 }
 
 #[cfg(test)]
@@ -257,8 +263,12 @@ mod tests {
     #[test]
     fn a_canary_joins_the_main_route_of_its_host_and_path_alone() {
         let canary = json!({"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "25"});
-        let main = ingress("main", &json!({}), &[("h", "Prefix", "/", "stable"), ("h", "Prefix", "/x", "other")]);
-        let table = table(&[ingress("a-canary", &canary, &[("h", "Prefix", "/", "canary"), ("g", "Prefix", "/", "alone")]), main]);
+        let main =
+            ingress("main", &json!({}), &[("h", "Prefix", "/", "stable"), ("h", "Prefix", "/x", "other")]);
+        let table = table(&[
+            ingress("a-canary", &canary, &[("h", "Prefix", "/", "canary"), ("g", "Prefix", "/", "alone")]),
+            main,
+        ]);
         assert_eq!(table.find("h", "/").unwrap().canary.as_ref().unwrap().1.service, "canary");
         assert!(table.find("h", "/x").unwrap().canary.is_none());
         assert!(table.find("g", "/").is_none(), "a canary without a main route routes nothing");
@@ -291,8 +301,11 @@ mod tests {
 
     #[test]
     fn odd_ingresses_have_no_routes() {
-        for spec in [json!({"rules": "x"}), json!({"rules": [{"http": {"paths": [{"backend": 5}]}}]}), json!([])] {
-            let object = json!({"metadata": {"annotations": {"kubernetes.io/ingress.class": "nginx"}}, "spec": spec});
+        for spec in
+            [json!({"rules": "x"}), json!({"rules": [{"http": {"paths": [{"backend": 5}]}}]}), json!([])]
+        {
+            let object =
+                json!({"metadata": {"annotations": {"kubernetes.io/ingress.class": "nginx"}}, "spec": spec});
             assert!(Ingress::read(&object, "nginx").unwrap().rules.is_empty());
         }
     }

@@ -46,13 +46,19 @@ impl Stats {
     /// All requests, answered or not.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.served.values().map(|count| count.requests).sum::<u64>() + self.no_route + self.no_endpoint + self.broken
+        self.served.values().map(|count| count.requests).sum::<u64>()
+            + self.no_route
+            + self.no_endpoint
+            + self.broken
     }
 
     /// Requests that a user would call failed: server errors of pods, and those that reached none.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        self.served.values().map(|count| count.errors).sum::<u64>() + self.no_route + self.no_endpoint + self.broken
+        self.served.values().map(|count| count.errors).sum::<u64>()
+            + self.no_route
+            + self.no_endpoint
+            + self.broken
     }
 }
 

@@ -1,8 +1,8 @@
 //! Ingresses, Services and EndpointSlices, watched into the tables.
 
+use crate::World;
 use crate::pool::{Name, Slice, service_ports};
 use crate::route::{Ingress, Table, text};
-use crate::World;
 use futures::stream::{self, BoxStream, StreamExt};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -33,9 +33,15 @@ impl Kind {
 type Seen = (Kind, Result<watcher::Event<DynamicObject>, watcher::Error>);
 
 /// Keeps `world`'s tables up to date until `stop`. `synced` turns true once every kind has been listed.
-pub(crate) async fn run(client: kube::Client, world: Arc<World>, synced: watch::Sender<bool>, stop: CancellationToken) {
+pub(crate) async fn run(
+    client: kube::Client,
+    world: Arc<World>,
+    synced: watch::Sender<bool>,
+    stop: CancellationToken,
+) {
     let mut events = stream::select_all(Kind::ALL.map(|kind| open(&client, kind)));
-    let mut follower = Follower { world, ingresses: BTreeMap::new(), listing: BTreeMap::new(), unsynced: Kind::ALL.into() };
+    let mut follower =
+        Follower { world, ingresses: BTreeMap::new(), listing: BTreeMap::new(), unsynced: Kind::ALL.into() };
     loop {
         let event = tokio::select! {
             () = stop.cancelled() => return,
@@ -82,7 +88,8 @@ impl Follower {
 
     fn set(&mut self, kind: Kind, object: DynamicObject, present: bool) -> Name {
         let object = serde_json::to_value(object).unwrap_or_default();
-        let name = (text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
+        let name =
+            (text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
         match kind {
             Kind::Ingress => {
                 match Ingress::read(&object, &self.world.class).filter(|_| present) {

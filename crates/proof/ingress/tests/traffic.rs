@@ -1,0 +1,235 @@
+//! Real requests through the proxy to the node double's pods, on the embedded API.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client as Http, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use serin_ingress::{Handle, IngressProxy};
+use serin_nodes::{NodeDouble, Options};
+use serin_plane::Plane;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How long a test waits for a state; a rollout here takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Cluster {
+    client: kube::Client,
+    http: Http<HttpConnector, Full<Bytes>>,
+    proxy: Handle,
+    stop: CancellationToken,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let client = Plane::new(serin_plane::Options::default()).client();
+        let stop = CancellationToken::new();
+        NodeDouble::start(client.clone(), Options::default(), stop.clone()).await.unwrap();
+        tokio::spawn(serin_workloads::run(client.clone(), serin_workloads::Options::default(), stop.clone()));
+        let proxy =
+            IngressProxy::start(client.clone(), "127.0.0.1:0".parse().unwrap(), stop.clone()).await.unwrap();
+        assert!(proxy.synced().await);
+        Self { client, http: Http::builder(TokioExecutor::new()).build_http(), proxy, stop }
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &Value) -> Value {
+        let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let request = http::Request::builder().method(method).uri(path).header("content-type", kind);
+        self.client.request(request.body(body.to_string().into_bytes()).unwrap()).await.unwrap()
+    }
+
+    /// A Deployment and a Service of its name.
+    async fn app(&self, name: &str, replicas: i64, image: &str) {
+        self.send("POST", "/apis/apps/v1/namespaces/default/deployments", &json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "default"},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "c", "image": image, "ports": [{"name": "http", "containerPort": 8080}]}]},
+            }},
+        })).await;
+        self.send(
+            "POST",
+            "/api/v1/namespaces/default/services",
+            &json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "default"},
+                "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": "http"}]},
+            }),
+        )
+        .await;
+    }
+
+    async fn ingress(&self, name: &str, annotations: Value, service: &str) {
+        self.send("POST", "/apis/networking.k8s.io/v1/namespaces/default/ingresses", &json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"name": name, "namespace": "default", "annotations": annotations},
+            "spec": {"ingressClassName": "nginx", "rules": [{"host": "app.local", "http": {"paths": [{
+                "path": "/", "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"number": 80}}},
+            }]}}]},
+        })).await;
+    }
+
+    /// One request: its status and the version that answered.
+    async fn ask(&self, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request =
+            http::Request::get(format!("http://{}/path", self.proxy.addr)).header("host", "app.local");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.http.request(request.body(Full::default()).unwrap()).await.unwrap();
+        let status = answer.status().as_u16();
+        let version =
+            answer.headers().get("x-version").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+        answer.into_body().collect().await.unwrap();
+        (status, version)
+    }
+
+    async fn ask_often(&self, count: usize, headers: &[(&str, &str)]) -> BTreeMap<(u16, String), usize> {
+        let mut seen = BTreeMap::new();
+        for _ in 0..count {
+            *seen.entry(self.ask(headers).await).or_default() += 1;
+        }
+        seen
+    }
+
+    async fn until_answered(&self, version: &str, headers: &[(&str, &str)]) {
+        let began = Instant::now();
+        while self.ask(headers).await != (200, version.to_owned()) {
+            assert!(began.elapsed() < PATIENCE, "{version} never answered: {:?}", self.proxy.stats());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn until_rolled_out(&self, name: &str, replicas: i64) {
+        let (path, began) = (format!("/apis/apps/v1/namespaces/default/deployments/{name}"), Instant::now());
+        loop {
+            let object = self.send("GET", &path, &Value::Null).await;
+            let status = &object["status"];
+            let counts = ["replicas", "updatedReplicas", "availableReplicas"];
+            if status["observedGeneration"] == object["metadata"]["generation"]
+                && counts.iter().all(|c| status[*c] == replicas)
+            {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{object:#}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn counts(pairs: &[(&str, usize)]) -> BTreeMap<(u16, String), usize> {
+    pairs.iter().map(|(version, count)| ((200, (*version).to_owned()), *count)).collect()
+}
+
+#[tokio::test]
+async fn weights_headers_and_cookies_send_requests_where_they_say() {
+    let cluster = Cluster::start().await;
+    cluster.app("stable", 3, "app:v1").await;
+    cluster.app("canary", 1, "app:v2").await;
+    cluster.until_rolled_out("stable", 3).await;
+    cluster.until_rolled_out("canary", 1).await;
+    let annotation = |name: &str| format!("nginx.ingress.kubernetes.io/{name}");
+    let annotations = json!({
+        annotation("canary"): "true", annotation("canary-weight"): "25",
+        annotation("canary-by-header"): "X-Canary", annotation("canary-by-cookie"): "canary",
+    });
+    cluster.ingress("canary", annotations, "canary").await;
+    cluster.ingress("stable", json!({}), "stable").await;
+    let always = [("x-canary", "always")];
+    cluster.until_answered("v2", &always).await;
+    cluster.until_answered("v1", &[("x-canary", "never")]).await;
+    assert_eq!(cluster.ask_often(400, &[]).await, counts(&[("v1", 300), ("v2", 100)]));
+    assert_eq!(cluster.ask_often(50, &always).await, counts(&[("v2", 50)]));
+    assert_eq!(cluster.ask_often(50, &[("cookie", "canary=never")]).await, counts(&[("v1", 50)]));
+    cluster
+        .send(
+            "PATCH",
+            "/apis/networking.k8s.io/v1/namespaces/default/ingresses/canary",
+            &json!({
+                "metadata": {"annotations": {annotation("canary-weight"): "100"}},
+            }),
+        )
+        .await;
+    let began = Instant::now();
+    while cluster.ask_often(10, &[]).await != counts(&[("v2", 10)]) {
+        assert!(began.elapsed() < PATIENCE, "the new weight never came");
+    }
+    let stats = cluster.proxy.stats();
+    assert_eq!((stats.broken, stats.retried), (0, 0));
+    assert_eq!(
+        stats.served.keys().map(|s| (s.service.as_str(), s.version.as_str())).collect::<Vec<_>>(),
+        [("canary", "v2"), ("stable", "v1")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_while_pods_are_replaced() {
+    let cluster = std::sync::Arc::new(Cluster::start().await);
+    cluster.app("web", 3, "app:v1").await;
+    cluster.ingress("web", json!({}), "web").await;
+    cluster.until_rolled_out("web", 3).await;
+    cluster.until_answered("v1", &[]).await;
+    let done = CancellationToken::new();
+    let load = {
+        let (cluster, done) = (cluster.clone(), done.clone());
+        tokio::spawn(async move {
+            let mut seen: BTreeMap<(u16, String), usize> = BTreeMap::new();
+            while !done.is_cancelled() {
+                *seen.entry(cluster.ask(&[]).await).or_default() += 1;
+            }
+            seen
+        })
+    };
+    for image in ["app:v2", "app:v3"] {
+        cluster.send("PATCH", "/apis/apps/v1/namespaces/default/deployments/web", &json!({
+            "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image, "ports": [{"name": "http", "containerPort": 8080}]}]}}},
+        })).await;
+        cluster.until_rolled_out("web", 3).await;
+    }
+    // The last old pods serve on for a second after their deletion; the load must outlive them.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    done.cancel();
+    let seen = load.await.unwrap();
+    assert!(seen.keys().all(|(status, _)| *status == 200), "{seen:?}");
+    assert_eq!(seen.keys().map(|(_, version)| version.as_str()).collect::<Vec<_>>(), ["v1", "v2", "v3"]);
+}
+
+#[tokio::test]
+async fn without_routes_or_endpoints_the_proxy_says_so_itself() {
+    let cluster = Cluster::start().await;
+    assert_eq!(cluster.ask(&[]).await.0, 404);
+    cluster.app("web", 0, "app:v1").await;
+    cluster.ingress("web", json!({}), "web").await;
+    let began = Instant::now();
+    while cluster.ask(&[]).await.0 != 503 {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    let stats = cluster.proxy.stats();
+    assert!(1 <= stats.no_route && 1 <= stats.no_endpoint);
+    assert_eq!(stats.failed(), stats.requests());
+}
+
+#[tokio::test]
+async fn bodies_pass_through_and_failing_images_fail_as_told() {
+    let cluster = Cluster::start().await;
+    cluster.app("web", 1, "app:v1-error50").await;
+    cluster.ingress("web", json!({}), "web").await;
+    cluster.until_answered("v1-error50", &[]).await;
+    let seen = cluster.ask_often(20, &[]).await;
+    assert_eq!(seen.values().copied().collect::<Vec<_>>(), [10, 10], "{seen:?}");
+    let body = Bytes::from(vec![b'x'; 1 << 20]);
+    let request =
+        http::Request::post(format!("http://{}/upload", cluster.proxy.addr)).header("host", "app.local");
+    let answer = cluster.http.request(request.body(Full::new(body)).unwrap()).await.unwrap();
+    let text: Value =
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(text["version"], "v1-error50");
+}
