@@ -96,7 +96,7 @@ fn refuse(observed: &Observed, rollout: &Rollout, invalid: &Invalid, now: Moment
     let object = &observed.object;
     let mut act = Act { wake: Some(now.plus(INVALID_RETRY)), ..Act::default() };
     let next = check::status(rollout, invalid, object.meta().generation, now);
-    if let Some(patch) = rollout.status.patch_to(&next) {
+    if let Some(patch) = status_patch(object, &rollout.status, &next) {
         let told = Tell {
             reason: Reason::InvalidSpec.as_str(),
             ..Tell::warning(EventReason::ReconciliationError, &invalid.0)
@@ -107,6 +107,18 @@ fn refuse(observed: &Observed, rollout: &Rollout, invalid: &Invalid, now: Moment
         act.reasons.push(invalid.0.clone());
     }
     act
+}
+
+/// The patch of the status, if it changes. The first one has the two empty objects that clients find in every status.
+fn status_patch(object: &Object, old: &RolloutStatus, new: &RolloutStatus) -> Option<Value> {
+    let mut patch = old.patch_to(new)?;
+    let is = object.value();
+    for always in ["blueGreen", "canary"] {
+        if is.pointer(&format!("/status/{always}")).is_none() && patch["status"][always].is_null() {
+            patch["status"][always] = Value::Object(serde_json::Map::new());
+        }
+    }
+    Some(patch)
 }
 
 /// The news that a Rollout is seen for the first time.
@@ -365,7 +377,7 @@ fn assemble(
     let object = scene.object();
     let about = |told: Vec<Tell>| told.into_iter().map(|tell| tell.about(object)).collect::<Vec<_>>();
     let annotate = writes::annotate(scene);
-    let status = scene.status().patch_to(next).map(|patch| writes::status(scene, patch, annotate.is_some()));
+    let status = status_patch(object, scene.status(), next).map(|patch| writes::status(scene, patch, annotate.is_some()));
     let is_refused =
         scene.observed.refused.as_ref().is_some_and(|refused| refused.target == writes_key(scene));
 

@@ -141,7 +141,16 @@ fn same(world: &World, key: &Key, snapshot: &str) {
     }
     let is = essence(world, &world.get(key)["status"]);
     let pretty = |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(text).unwrap()).unwrap();
-    assert_eq!(pretty(&is), pretty(&wanted), "snapshot {snapshot}");
+    assert!(is == wanted, "snapshot {snapshot}\n{}", difference(&pretty(&is), &pretty(&wanted)));
+}
+
+/// The lines that differ, those that are first.
+fn difference(is: &str, wanted: &str) -> String {
+    let only = |of: &str, other: &str, mark: &str| {
+        let lines = of.lines().filter(|line| !other.lines().any(|o| o == *line));
+        lines.map(|line| format!("{mark} {line}\n")).collect::<String>()
+    };
+    only(is, wanted, "is") + &only(wanted, is, "wanted")
 }
 
 #[test]
@@ -179,7 +188,7 @@ fn the_recorded_story_has_the_recorded_statuses() {
     let canary = &w.get(&kinds::SERVICE.key("seed", "demo-canary"))["spec"]["selector"]["rollouts-pod-template-hash"];
     assert_eq!(*canary, w.get(&key)["status"]["stableRS"], "mended: the canary Service stays with the stable pods");
 
-    w.wait(13);
+    w.wait(16);
     w.patch(&key, &json!({"status": {"abort": false}}));
     w.wait(1);
     w.until("paused", |w| is(w, &key, "Paused", 1));
