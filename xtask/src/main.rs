@@ -52,9 +52,39 @@ fn check(path: &Path, content: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
+    /// The documents of an installation manifest.
+    fn manifest(name: &str) -> Vec<Value> {
+        let path = super::path().with_file_name(name);
+        let read = std::fs::read_to_string(&path).map_err(anyhow::Error::from);
+        let documents = read.and_then(|text| Ok(serde_saphyr::from_multiple(&text)?));
+        documents.unwrap_or_else(|error: anyhow::Error| panic!("{}: {error:#}", path.display()))
+    }
+
+    /// What the controller may do, from the role called `serin` of a kind.
+    fn rights(documents: &[Value], kind: &str) -> Value {
+        let role = documents.iter().find(|it| it["kind"] == kind && it["metadata"]["name"] == "serin");
+        role.map(|role| role["rules"].clone()).unwrap_or_default()
+    }
+
     #[test]
     fn the_committed_definitions_are_those_of_the_types() {
         let checked = super::crds().and_then(|content| super::check(&super::path(), &content));
         assert!(checked.is_ok(), "{checked:?}");
+    }
+
+    #[test]
+    fn both_installations_give_the_controller_the_same_few_rights() {
+        let (cluster, namespace) = (manifest("install.yaml"), manifest("namespace-install.yaml"));
+        let rules = rights(&cluster, "ClusterRole");
+        assert_eq!(rules, rights(&namespace, "Role"));
+        assert!(rules.as_array().is_some_and(|rules| 5 < rules.len()));
+        let text = rules.to_string();
+        assert!(!text.contains('*') && !text.contains("secrets") && !text.contains("configmaps"), "{text}");
+        let kinds = |documents: &[Value]| {
+            documents.iter().any(|it| it["kind"].as_str().unwrap_or("").starts_with("Cluster"))
+        };
+        assert!(!kinds(&namespace), "an installation for one namespace has nothing of the cluster's");
     }
 }

@@ -147,7 +147,7 @@ impl<T: Wire + Default> Wire for Vec<T> {
             if element.is_null() {
                 return T::default();
             }
-            at.within(&format!("[{index}]"), |at| T::read(element, at)).unwrap_or_default()
+            at.within(format_args!("[{index}]"), |at| T::read(element, at)).unwrap_or_default()
         };
         Some(elements.into_iter().enumerate().map(read).collect())
     }
@@ -169,7 +169,7 @@ impl<T: Wire + Default> Wire for BTreeMap<String, T> {
             let element = if element.is_null() {
                 Some(T::default())
             } else {
-                at.within(&format!("[{key}]"), |at| T::read(element, at))
+                at.within(format_args!("[{key}]"), |at| T::read(element, at))
             };
             element.map(|element| (key, element))
         };

@@ -11,7 +11,7 @@
 mod basic;
 mod macros;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,6 +71,7 @@ pub struct Lenient<T> {
 pub fn lenient<T: Wire + Default>(value: Value) -> Lenient<T> {
     let mut at = Reader::default();
     let value = T::read(value, &mut at).unwrap_or_default();
+    at.unknown.retain(|path| path != "apiVersion" && path != "kind");
     Lenient { value, problems: at.problems, unknown: at.unknown }
 }
 
@@ -106,7 +107,7 @@ impl Reader {
             None | Some(Value::Null) => T::default(),
             Some(value) => {
                 let separator = if self.path.is_empty() { "" } else { "." };
-                self.within(&format!("{separator}{name}"), |at| T::read(value, at)).unwrap_or_default()
+                self.within(format_args!("{separator}{name}"), |at| T::read(value, at)).unwrap_or_default()
             }
         }
     }
@@ -122,9 +123,10 @@ impl Reader {
         Extra(Some(Box::new(fields)))
     }
 
-    fn within<T>(&mut self, segment: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+    fn within<T>(&mut self, segment: fmt::Arguments<'_>, read: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
-        self.path.push_str(segment);
+        // Writing to a String cannot fail.
+        let _ = self.path.write_fmt(segment);
         let result = read(self);
         self.path.truncate(length);
         result
@@ -201,7 +203,7 @@ mod tests {
         let read: Lenient<Rollout> = lenient(json!({
             "metadata": {"name": "demo", "labels": {"a": "b", "c": 1}},
             "spec": {"replicas": "three", "paused": true, "strategy": {"canary": {"steps": step}}},
-            "status": {"restartedAt": "yesterday", "phase": "Odd", "stableRS": "abc"},
+            "status": {"restartedAt": "yesterday", "phase": 7, "stableRS": "abc"},
         }));
         let problems: Vec<String> = read.problems.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -213,7 +215,7 @@ mod tests {
                 "spec.strategy.canary.steps[1]: Invalid value: 7: must be an object",
                 "spec.strategy.canary.steps[2].pause.duration: Invalid value: 2.5: must be an integer of 32 bits or a string",
                 "status.restartedAt: Invalid value: \"yesterday\": must be an RFC 3339 time such as 2026-01-02T15:04:05Z",
-                "status.phase: Invalid value: \"Odd\": must be one of Healthy Degraded Progressing Paused",
+                "status.phase: Invalid value: 7: must be one of Healthy Degraded Progressing Paused",
             ]
         );
         let rollout = read.value;
@@ -231,6 +233,13 @@ mod tests {
         let read: Lenient<RolloutStatus> = lenient(status.clone());
         assert_eq!(read.value.write(), status);
         assert_eq!(read.unknown, ["canary.x", "newer"]);
+    }
+
+    #[test]
+    fn a_word_that_another_version_wrote_into_the_status_counts_as_absent() {
+        let read: Lenient<RolloutStatus> =
+            lenient(json!({"phase": "Odd", "duration": {"completionStatus": ""}}));
+        assert_eq!((read.value.phase, read.problems), (None, Vec::new()));
     }
 
     #[test]

@@ -13,11 +13,20 @@ pub(crate) fn folder(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// The documents of a YAML or JSON file, read as kubectl reads them; empty ones are left out.
+/// What no YAML reader takes, and kubectl neither: an unquoted template in an example of Argo's.
+const NO_YAML: &str = "linkerd.io/inject: {{args.linkerd-enabled}}";
+
+/// The documents of a YAML file, read as kubectl reads them; empty ones are left out.
 pub(crate) fn documents(path: &std::path::Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap();
-    let options = serde_saphyr::options! { legacy_octal_numbers: true, budget: None };
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple_with_options(&text, options)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    documents.into_iter().filter(|document| !document.is_null()).collect()
+    let read = |document: &str| -> serde_json::Value {
+        let options = serde_saphyr::options! { legacy_octal_numbers: true, budget: None };
+        serde_saphyr::from_str_with_options(document, options)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let documents = text.split("\n---").filter(|document| !document.contains(NO_YAML));
+    let holds_something = |document: &&str| {
+        document.lines().any(|line| !line.is_empty() && !line.starts_with('#') && line != "---")
+    };
+    documents.filter(holds_something).map(read).filter(|document| !document.is_null()).collect()
 }
