@@ -2,7 +2,7 @@
 # make test   every test that needs nothing but Rust
 # make lint   format, clippy, tidy
 # make e2e    the same scenarios on a real kube-apiserver, real traffic through Traefik
-# make bench  benchmarks
+# make bench  a whole controller under load, on a real API server: bench/controller --help
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -41,5 +41,4 @@ e2e: rust
 	@e2e/run.sh $(ARGS)
 
 bench: rust
-	@cargo bench -p serin-bench $(ARGS)
-	@echo "whole controller, on a real API server: bench/controller --help"
+	@bench/controller $(ARGS)

@@ -19,5 +19,6 @@ pub mod mirror;
 pub mod runner;
 pub mod scenarios;
 pub mod stage;
+pub mod story;
 pub mod target;
 pub mod view;

@@ -94,8 +94,9 @@ impl Plan {
             Ok(result) => result,
             Err(_) => Err(anyhow::anyhow!("not done within {} s", SCENARIO.as_secs())),
         };
-        let result =
-            result.with_context(|| format!("{}\ncontroller:\n{}", stage.obituary(), tail(log, &namespace)));
+        let result = result.map_err(|error| {
+            anyhow::anyhow!("{error:#}\n{}\ncontroller:\n{}", stage.obituary(), tail(log, &namespace))
+        });
         if result.is_ok() || !self.keep {
             stage.close().await?;
         }

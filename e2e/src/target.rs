@@ -77,6 +77,27 @@ async fn real() -> Result<(Client, PathBuf)> {
     Ok((client(&ours).await?, kubeconfig))
 }
 
+/// The node double on any cluster. Dropping it stops it.
+#[derive(Debug)]
+pub struct Nodes {
+    stop: CancellationToken,
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Nodes {
+    /// Registers nodes and looks after their pods.
+    pub async fn start(client: Client) -> Result<Self> {
+        let stop = CancellationToken::new();
+        embedded::nodes(client, &stop).await?;
+        Ok(Self { stop })
+    }
+}
+
 /// A client for a kubeconfig file.
 pub async fn client(kubeconfig: &Path) -> Result<Client> {
     let config = Kubeconfig::read_from(kubeconfig)?;

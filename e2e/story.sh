@@ -1,0 +1,31 @@
+#!/bin/bash
+# Runs the recorded session against Serin and compares, line by line. usage: story.sh PLANE_DIR OUT
+# The script of the session and what Argo's controller answered lie beside the repository (SERIN_SHARED); without them
+# there is nothing to compare with. env SERIN_BIN, CI
+set -uo pipefail
+PLANE=${1:?usage: story.sh PLANE_DIR OUT}; OUT=${2:?usage: story.sh PLANE_DIR OUT}
+cd "$(dirname "$0")"
+. ./tools.sh
+SHARED=${SERIN_SHARED:-$REPO/../shared}
+RECORDED=$SHARED/recorded/argo-rollouts
+SEED=$SHARED/tools/argo-rollouts/seed.sh
+if [ ! -e "$SEED" ] || [ ! -d "$RECORDED" ]; then
+  [ -z "${CI:-}" ] || { echo "story: FAILED: no recordings in $SHARED (SERIN_SHARED)"; exit 1; }
+  echo "story: skipped: no recordings in $SHARED (SERIN_SHARED)"; exit 0
+fi
+need python3 "Debian: apt-get install python3; the recorded session is driven by it" || exit 1
+ensure_kubectl && ensure_serin || exit 1
+NODES=$(dirname "$SERIN_BIN")/serin-nodes; COMPARE=$(dirname "$SERIN_BIN")/compare-story
+mkdir -p "$OUT/path"; OUT=$(cd "$OUT" && pwd)
+ln -sf "$SERIN_BIN" "$OUT/path/kubectl-argo-rollouts"
+export PATH=$OUT/path:$PATH KUBECONFIG=$PLANE/kubeconfig
+
+kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || exit 1
+kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || exit 1
+"$NODES" --kubeconfig "$KUBECONFIG" --addresses none > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
+"$SERIN_BIN" controller --kubeconfig "$PLANE/controller.kubeconfig" > "$OUT/controller.log" 2>&1 & CONTROLLER_PID=$!
+trap 'stop "$CONTROLLER_PID"; stop "$NODES_PID"' EXIT
+"$SEED" "$OUT/session" 2> "$OUT/seed.log" | tee "$OUT/seed.out"
+[ -d "/proc/$CONTROLLER_PID" ] || { echo "story: FAILED: the controller has ended by itself"; tail -n 20 "$OUT/controller.log"; exit 1; }
+grep -q TIMEOUT "$OUT/seed.out" && { echo "story: FAILED: the session waited in vain"; tail -n 20 "$OUT/controller.log"; exit 1; }
+if "$COMPARE" "$RECORDED" "$OUT/session"; then echo "story: passed"; else echo "story: FAILED"; exit 1; fi
