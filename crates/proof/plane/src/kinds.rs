@@ -1,6 +1,6 @@
 //! The kinds that the API serves: a built-in table, and what `CustomResourceDefinition`s add.
 //!
-//! Discovery, tables, OpenAPI, patches and paths all read this one description, so they cannot disagree.
+//! Discovery, tables, `OpenAPI`, patches and paths all read this one description, so they cannot disagree.
 
 use crate::schema::Schema;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub const SUBRESOURCE_VERBS: &[&str] = &["get", "patch", "update"];
 
 /// One version of one kind.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 pub struct KindInfo {
     /// API group; empty for the core group.
     pub group: String,
@@ -118,7 +119,7 @@ pub fn group_versions<'a>(kinds: impl IntoIterator<Item = &'a KindInfo>) -> Vec<
         }
     }
     for versions in groups.values_mut() {
-        versions.sort_by(|a, b| version_rank(b).cmp(&version_rank(a)));
+        versions.sort_by_key(|version| std::cmp::Reverse(version_rank(version)));
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(group, _)| !group.is_empty());

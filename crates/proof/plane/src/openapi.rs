@@ -1,4 +1,4 @@
-//! OpenAPI, as small as lets kubectl validate and explain.
+//! `OpenAPI`, as small as lets kubectl validate and explain.
 //!
 //! 1. Each patch operation offers `fieldValidation` and `dryRun`, so kubectl leaves validation to the server.
 //! 2. None offers strategic merge by schema: kubectl then takes the merge keys of its own types.

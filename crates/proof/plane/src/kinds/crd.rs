@@ -24,6 +24,7 @@ struct Reader {
 }
 
 /// What all versions share.
+#[allow(clippy::struct_field_names, reason = "shortNames is what Kubernetes calls it")]
 struct Names {
     group: String,
     kind: String,

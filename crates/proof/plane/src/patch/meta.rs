@@ -1,4 +1,4 @@
-//! Merge keys and strategies of the built-in kinds: facts published in the OpenAPI of Kubernetes 1.33
+//! Merge keys and strategies of the built-in kinds: facts published in the `OpenAPI` of Kubernetes 1.33
 //! (`x-kubernetes-patch-strategy`, `x-kubernetes-patch-merge-key`).
 
 /// How a field is patched.

@@ -115,6 +115,7 @@ enum Additional {
 
 /// One level of a schema, or of the rules inside `allOf` and its kin (those have no type or extensions).
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent keywords of a schema, not a state")]
 struct Node {
     type_: Option<Type>,
     nullable: bool,

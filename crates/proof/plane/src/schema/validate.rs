@@ -204,8 +204,8 @@ impl Report {
         let total = all.len();
         self.errors.extend(all.into_iter().flat_map(|report| report.errors));
         if fitting != total {
-            let none = if fitting == 0 { ". None validated" } else { "" };
-            self.errors.push(whole(format!("{quoted} must validate all the schemas (allOf){none}")));
+            let suffix = if fitting == 0 { ". None validated" } else { "" };
+            self.errors.push(whole(format!("{quoted} must validate all the schemas (allOf){suffix}")));
         }
         if let Some(not) = &rules.not {
             let mut report = Report::default();

@@ -245,8 +245,8 @@ fn int_or_string(value: &Value) -> String {
 }
 
 fn subjects(binding: &Value, kind: &str) -> Value {
-    let named = list(binding, "subjects").iter().filter(|subject| subject["kind"] == kind);
-    let names = named.map(|subject| match kind {
+    let chosen = list(binding, "subjects").iter().filter(|subject| subject["kind"] == kind);
+    let names = chosen.map(|subject| match kind {
         "ServiceAccount" => format!("{}/{}", text_or(subject, "namespace", ""), text_or(subject, "name", "")),
         _ => text_or(subject, "name", ""),
     });

@@ -1,4 +1,4 @@
-//! TARGETS of a HorizontalPodAutoscaler: what it measures against what it wants.
+//! TARGETS of a `HorizontalPodAutoscaler`: what it measures against what it wants.
 
 use super::text::{NONE, at, list, shortened, text_or};
 use serde_json::Value;

@@ -60,20 +60,20 @@ pub(super) fn endpoints(endpoints: &Value) -> String {
     shortened(&all, SHOWN, ",")
 }
 
-/// PORTS of an EndpointSlice.
+/// PORTS of an `EndpointSlice`.
 pub(super) fn slice_ports(slice: &Value) -> String {
     let port = |port: &Value| match port["port"].as_i64() {
         Some(number) => number.to_string(),
         None => port["name"].as_str().unwrap_or("*").to_owned(),
     };
-    unset_or(list(slice, "ports").iter().map(port).collect())
+    unset_or(&list(slice, "ports").iter().map(port).collect::<Vec<_>>())
 }
 
-/// ENDPOINTS of an EndpointSlice.
+/// ENDPOINTS of an `EndpointSlice`.
 pub(super) fn slice_addresses(slice: &Value) -> String {
     let endpoints = list(slice, "endpoints").iter();
     let addresses = endpoints.flat_map(|endpoint| list(endpoint, "addresses"));
-    unset_or(addresses.map(|address| address.as_str().unwrap_or_default().to_owned()).collect())
+    unset_or(&addresses.map(|address| address.as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>())
 }
 
 /// HOSTS of an Ingress.
@@ -98,7 +98,7 @@ pub(super) fn load_balancer(ingress: &Value) -> String {
     balancers(ingress).join(",")
 }
 
-/// PARAMETERS of an IngressClass.
+/// PARAMETERS of an `IngressClass`.
 pub(super) fn class_parameters(class: &Value) -> String {
     let parameters = at(class, "spec.parameters");
     if !parameters.is_object() {
@@ -117,6 +117,6 @@ fn balancers(object: &Value) -> Vec<String> {
     found.into_iter().collect()
 }
 
-fn unset_or(all: Vec<String>) -> String {
-    if all.is_empty() { "<unset>".to_owned() } else { shortened(&all, SHOWN, ",") }
+fn unset_or(all: &[String]) -> String {
+    if all.is_empty() { "<unset>".to_owned() } else { shortened(all, SHOWN, ",") }
 }
