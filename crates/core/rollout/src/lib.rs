@@ -31,6 +31,7 @@ mod scene;
 mod services;
 mod set;
 mod settings;
+pub mod shift;
 mod split;
 mod targets;
 mod tell;
