@@ -1,14 +1,12 @@
 //! `Rollout`: what it asks for, its strategy, and where it stands.
 
 pub mod defaults;
-mod hash;
 mod spec;
 mod status;
 mod strategy;
 mod traffic;
 
 pub use defaults::{AbortScaleDown, StepKind};
-pub use hash::steps_hash;
 pub use spec::*;
 pub use status::*;
 pub use strategy::*;

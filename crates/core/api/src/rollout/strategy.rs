@@ -1,6 +1,4 @@
 //! `Rollout.spec.strategy`: canary and blue-green, and the steps of a canary.
-//!
-//! Fields stand in the order in which Argo Rollouts writes them: its hash over the steps depends on it.
 
 use std::collections::BTreeMap;
 
