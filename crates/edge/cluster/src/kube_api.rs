@@ -1,7 +1,7 @@
 //! The contract over `kube::Client`: paths, bodies, and lines of a watch.
 //!
 //! One request per call and no retry: a client that retries behind our back hides overload and doubles back-off
-//! ([`crate::connect`] switches kube's own retries off).
+//! ([`KubeApi::connect`] switches kube's own retries off).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use futures::{
 };
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyDataStream, BodyExt};
-use kube::{Client, client::Body};
+use kube::{Client, Config, client::Body};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serin_kernel::{Key, Kind, Precondition, Propagation};
@@ -45,6 +45,20 @@ impl KubeApi {
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// Speaks to the cluster of `config`, calling itself `agent` in the server's audit log. Sends nothing yet.
+    ///
+    /// # Errors
+    /// When the configuration is not usable, for example because a certificate cannot be read.
+    pub fn connect(mut config: Config, agent: &str) -> Result<Self, Failure> {
+        // We count requests, wait as the API asks, and back off per object: a client that retries hides all that.
+        config.default_retry = false;
+        if let Ok(agent) = header::HeaderValue::from_str(agent) {
+            config.headers.push((header::USER_AGENT, agent));
+        }
+        let client = Client::try_from(config).map_err(|error| Failure::unreachable(chain(&error)))?;
+        Ok(Self::new(client))
     }
 
     async fn send(&self, request: Request<Body>, verb: Option<&Verb>) -> Result<Response<Body>, Failure> {

@@ -1,0 +1,25 @@
+//! Lines on stderr: what was done and why, for people or for machines.
+
+use tracing_subscriber::EnvFilter;
+
+use super::args::{Format, Level};
+
+/// Starts logging. `RUST_LOG` wins over `level`, for a closer look at one part.
+pub(super) fn start(level: Level, format: Format) {
+    let level = match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    };
+    // The client logs each refused request as an error of its own; what it means is logged by whoever asked.
+    let quiet = format!("{level},kube_client=off,hyper=warn,hyper_util=warn,rustls=warn,tower=warn,h2=warn");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second start (in tests) keeps the first.
+    let _ = match format {
+        Format::Text => lines.with_ansi(false).try_init(),
+        Format::Json => lines.json().flatten_event(true).try_init(),
+    };
+}

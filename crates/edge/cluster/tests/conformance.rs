@@ -1,0 +1,201 @@
+//! One suite for every [`Api`]: the double in memory, the embedded cluster, and a real API server when
+//! `SERIN_E2E_KUBECONFIG` names one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use serin_cluster::{
+    Api, Call, Cluster, Failure, KubeApi, MemoryApi, Scope, Seen, Settings, State, Verb, Written,
+    access::Access, clock,
+};
+use serin_kernel::{Change, Event, Key, Kind, Moment, Precondition, Propagation, Write};
+use serin_plane::Plane;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+const CONFIG: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
+const EVENT: Kind = Kind::namespaced("", "v1", "Event", "events");
+const NONE: Kind = Kind::namespaced("nowhere.example", "v1", "Nothing", "nothings");
+
+/// A key of its own for each run, because a real cluster remembers the last one.
+fn key(name: &str) -> Key {
+    let run = std::process::id();
+    CONFIG.key("default", format!("conformance-{name}-{run}"))
+}
+
+fn body(key: &Key, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": key.name, "namespace": key.namespace}, "data": {"k": value}})
+}
+
+async fn call(api: &dyn Api, key: &Key, verb: Verb) -> Result<Value, Failure> {
+    api.call(&Call { target: key.clone(), verb }).await
+}
+
+fn meta(object: &Value, field: &str) -> String {
+    object["metadata"][field].as_str().unwrap_or_default().to_owned()
+}
+
+/// What every API must do.
+async fn conforms(api: Arc<dyn Api>) {
+    writes_are_guarded(&*api).await;
+    lists_and_watches_tell_the_same_story(&*api).await;
+    a_cluster_sees_its_own_writes_at_once(api).await;
+}
+
+async fn writes_are_guarded(api: &dyn Api) {
+    let key = key("guard");
+    assert!(matches!(api.read(&key).await, Err(Failure::NotFound { .. })), "nothing there yet");
+    let first = call(api, &key, Verb::Create(body(&key, "1"))).await.expect("created");
+    let again = call(api, &key, Verb::Create(body(&key, "1"))).await.unwrap_err();
+    assert!(
+        matches!(&again, Failure::Refused { code: 409, reason, .. } if reason == "AlreadyExists"),
+        "{again:?}"
+    );
+
+    let second = call(api, &key, Verb::Merge(json!({"data": {"k": "2", "l": "x"}}))).await.expect("patched");
+    assert_eq!(second["data"], json!({"k": "2", "l": "x"}));
+    let same = call(api, &key, Verb::Merge(json!({"data": {"k": "2"}}))).await.expect("patched");
+    assert_eq!(
+        meta(&same, "resourceVersion"),
+        meta(&second, "resourceVersion"),
+        "nothing changed, so no new version"
+    );
+    let removed = call(api, &key, Verb::Merge(json!({"data": {"l": null}}))).await.expect("patched");
+    assert_eq!(removed["data"], json!({"k": "2"}));
+
+    let stale = json!({"metadata": {"resourceVersion": meta(&first, "resourceVersion")}, "data": {"k": "3"}});
+    let other = json!({"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}, "data": {"k": "3"}});
+    for (case, patch) in [("an old version", stale), ("another uid", other)] {
+        let refused = call(api, &key, Verb::Merge(patch)).await.unwrap_err();
+        assert!(matches!(refused, Failure::Conflict { .. }), "{case}: {refused:?}");
+    }
+    let mut replacement = removed.clone();
+    replacement["data"]["k"] = json!("4");
+    let replaced = call(api, &key, Verb::Replace(replacement)).await.expect("replaced");
+    let refused = call(api, &key, Verb::Replace(removed)).await.unwrap_err();
+    assert!(matches!(refused, Failure::Conflict { .. }), "{refused:?}");
+
+    let wrong = Precondition {
+        uid: Some("00000000-0000-0000-0000-000000000000".to_owned()),
+        ..Precondition::default()
+    };
+    let refused = call(api, &key, Verb::Delete(Propagation::Background, wrong)).await.unwrap_err();
+    assert!(matches!(refused, Failure::Conflict { .. }), "{refused:?}");
+    let right = Precondition { uid: Some(meta(&replaced, "uid")), ..Precondition::default() };
+    call(api, &key, Verb::Delete(Propagation::Background, right.clone())).await.expect("deleted");
+    for verb in [Verb::Delete(Propagation::Background, right), Verb::Merge(json!({"data": {"k": "5"}}))] {
+        let refused = call(api, &key, verb).await.unwrap_err();
+        assert!(matches!(refused, Failure::NotFound { .. }), "{refused:?}");
+    }
+}
+
+async fn lists_and_watches_tell_the_same_story(api: &dyn Api) {
+    let key = key("story");
+    let scope = Scope { kind: CONFIG, namespace: Some("default".to_owned()), selector: None };
+    let listed = api.list(&scope, None).await.expect("listed");
+    assert!(!listed.items.iter().any(|item| meta(item, "name") == key.name));
+    let mut watch = api.watch(&scope, &listed.version, Duration::from_secs(60)).await.expect("watching");
+    call(api, &key, Verb::Create(body(&key, "1"))).await.expect("created");
+    call(api, &key, Verb::Merge(json!({"data": {"k": "2"}}))).await.expect("patched");
+    call(api, &key, Verb::Delete(Propagation::Background, Precondition::default())).await.expect("deleted");
+    let mut story = Vec::new();
+    while story.len() < 3 {
+        let seen = timeout(Duration::from_secs(30), watch.next())
+            .await
+            .expect("in time")
+            .expect("open")
+            .expect("seen");
+        match seen {
+            Seen::Set(value) if meta(&value, "name") == key.name => story.push(value["data"]["k"].clone()),
+            Seen::Deleted(value) if meta(&value, "name") == key.name => story.push(json!("gone")),
+            _ => {}
+        }
+    }
+    assert_eq!(story, ["1", "2", "gone"]);
+}
+
+async fn a_cluster_sees_its_own_writes_at_once(api: Arc<dyn Api>) {
+    let stop = CancellationToken::new();
+    let cluster = Cluster::new(api.clone(), Settings::new(clock::system()), stop.clone());
+    cluster.ensure(CONFIG);
+    wait("the first list", || cluster.ensure(CONFIG) == State::Synced).await;
+    let key = key("own");
+    for round in 0..5 {
+        let created = cluster.write(&Write::new(key.clone(), Change::Create(body(&key, "0")))).await;
+        let Written::Done(Some(object)) = created else { panic!("{created:?}") };
+        assert_eq!(cluster.get(&key).as_ref(), Some(&object), "round {round}");
+        let patch = Write::unchanged(&object, Change::Merge(json!({"data": {"k": round.to_string()}})));
+        let patched = cluster.write(&patch).await;
+        let expected = if round == 0 { Written::Skipped } else { patched.clone() };
+        assert_eq!(patched, expected, "a patch that changes nothing is not sent");
+        assert_eq!(cluster.get(&key).unwrap().value()["data"]["k"], json!(round.to_string()));
+        if round != 0 {
+            let stale =
+                cluster.write(&Write::unchanged(&object, Change::Merge(json!({"data": {"k": "9"}})))).await;
+            assert!(matches!(stale, Written::Conflict(_)), "{stale:?}");
+        }
+        let deleted = cluster.write(&Write::same(&object, Change::Delete(Propagation::Background))).await;
+        assert_eq!(deleted, Written::Done(None));
+        assert_eq!(cluster.get(&key), None, "round {round}");
+    }
+    let other = cluster.write(&Write::new(key.clone(), Change::Delete(Propagation::Background))).await;
+    assert_eq!(other, Written::Done(None), "what is gone already is gone");
+    wait("the watch to catch up", || cluster.get(&key).is_none()).await;
+
+    cluster.ensure(NONE);
+    wait("the kind to be absent", || cluster.ensure(NONE) == State::Absent).await;
+
+    let subject = Write::new(key.clone(), Change::Create(body(&key, "e")));
+    let Written::Done(Some(object)) = cluster.write(&subject).await else { panic!() };
+    for _ in 0..3 {
+        cluster.tell(Event::normal(object.reference(), "Tested", "A message"));
+    }
+    cluster.events_sent(Duration::from_secs(30)).await;
+    let scope = Scope { kind: EVENT, namespace: Some("default".to_owned()), selector: None };
+    let events = api.list(&scope, None).await.expect("events").items;
+    let ours: Vec<&Value> =
+        events.iter().filter(|event| event["involvedObject"]["uid"] == object.meta().uid.as_str()).collect();
+    assert_eq!(ours.len(), 1, "{ours:?}");
+    assert_eq!((&ours[0]["count"], &ours[0]["reason"]), (&json!(3), &json!("Tested")));
+    cluster.write(&Write::same(&object, Change::Delete(Propagation::Background))).await;
+    stop.cancel();
+}
+
+async fn wait(what: &str, test: impl Fn() -> bool) {
+    let reached = async {
+        while !test() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), reached).await.unwrap_or_else(|_| panic!("never came: {what}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_double_in_memory_conforms() {
+    let api = MemoryApi::new();
+    api.set_absent(NONE, true);
+    conforms(Arc::new(api)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_embedded_cluster_conforms() {
+    let clock = clock::from_start(Moment::from_secs(1_700_000_000));
+    let options = serin_plane::Options {
+        clock: Arc::new(move || clock().timestamp()),
+        ..serin_plane::Options::default()
+    };
+    conforms(Arc::new(KubeApi::new(Plane::new(options).client()))).await;
+}
+
+#[tokio::test]
+async fn a_real_api_server_conforms() {
+    let Some(path) = std::env::var_os("SERIN_E2E_KUBECONFIG").map(PathBuf::from) else {
+        eprintln!("skipped: SERIN_E2E_KUBECONFIG names no cluster");
+        return;
+    };
+    let config =
+        Access { kubeconfig: Some(path), ..Access::default() }.config().await.expect("configuration");
+    conforms(Arc::new(KubeApi::connect(config, "serin-conformance").expect("client"))).await;
+}
