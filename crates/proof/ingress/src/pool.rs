@@ -102,7 +102,7 @@ impl Pool {
 pub(crate) struct Pools {
     ports: BTreeMap<Name, Vec<(u16, String)>>,
     slices: BTreeMap<Name, Slice>,
-    pools: BTreeMap<(Name, String), Pool>,
+    by_port: BTreeMap<(Name, String), Pool>,
 }
 
 impl Pools {
@@ -143,7 +143,7 @@ impl Pools {
             Port::Number(wanted) => wanted == number,
             Port::Name(wanted) => wanted == port,
         })?;
-        self.pools.get(&(name, port.1.clone())).filter(|pool| !pool.is_empty())
+        self.by_port.get(&(name, port.1.clone())).filter(|pool| !pool.is_empty())
     }
 
     fn rebuild(&mut self, service: &Name) {
@@ -159,16 +159,16 @@ impl Pools {
         names.dedup();
         let pools: Vec<_> = names.into_iter().map(|name| (Pool::build(of_service(), &name), name)).collect();
         let stale: Vec<_> = self
-            .pools
+            .by_port
             .range((service.clone(), String::new())..)
             .take_while(|((s, _), _)| s == service)
             .map(|(key, _)| key.clone())
             .collect();
         for key in &stale {
-            self.pools.remove(key);
+            self.by_port.remove(key);
         }
         for (pool, name) in pools {
-            self.pools.insert((service.clone(), name), pool);
+            self.by_port.insert((service.clone(), name), pool);
         }
     }
 }

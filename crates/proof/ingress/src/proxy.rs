@@ -20,7 +20,7 @@ use std::time::Duration;
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// Waiting for a pod's answer to begin: nginx's own `proxy_read_timeout`.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 
 /// Idle connections kept to each pod, and for how long.
 const IDLE_PER_POD: usize = 32;

@@ -124,7 +124,9 @@ impl Double {
                 let listing = self.listing.take().unwrap_or_default();
                 let gone: Vec<Key> =
                     self.pods.keys().filter(|key| !listing.contains(*key)).cloned().collect();
-                gone.iter().for_each(|key| self.remove(key));
+                for key in &gone {
+                    self.remove(key);
+                }
             }
             Ok(watcher::Event::Apply(object)) => self.apply(read(object)),
             Ok(watcher::Event::Delete(object)) => {

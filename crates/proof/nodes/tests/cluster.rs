@@ -35,9 +35,9 @@ impl Cluster {
         let plane =
             Plane::new(serin_plane::Options { clock: clock.clone(), seed: Some(1), ..Default::default() });
         let (client, stop) = (plane.client(), CancellationToken::new());
-        let options =
+        let double =
             Options { ready_delay, addresses: Addresses::None, clock: clock.clone(), ..Options::default() };
-        NodeDouble::start(client.clone(), options, stop.clone()).await.unwrap();
+        NodeDouble::start(client.clone(), double, stop.clone()).await.unwrap();
         let controllers = serin_workloads::Options { clock, schedule: true };
         tokio::spawn(serin_workloads::run(client.clone(), controllers, stop.clone()));
         Self { client, stop, began }
@@ -52,8 +52,8 @@ impl Cluster {
         self.send("POST", path, "application/json", &object).await;
     }
 
-    async fn patch(&self, path: &str, patch: Value) {
-        self.send("PATCH", path, "application/merge-patch+json", &patch).await;
+    async fn patch(&self, path: &str, change: Value) {
+        self.send("PATCH", path, "application/merge-patch+json", &change).await;
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -168,7 +168,7 @@ async fn nothing_is_written_at_rest() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let version = |list: &Value| list["metadata"]["resourceVersion"].clone();
     let before = version(&cluster.get(PODS).await);
-    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    tokio::time::sleep(Duration::from_hours(24)).await;
     assert_eq!(version(&cluster.get(PODS).await), before, "a day at rest");
 }
 

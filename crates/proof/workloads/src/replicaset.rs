@@ -29,7 +29,7 @@ pub(crate) struct Failure {
 }
 
 /// What to write about the pods of `set`.
-pub(crate) fn plan(set: &Value, pods: &[Arc<Pod>], crowds: &Crowds) -> Plan {
+pub(crate) fn plan(set: &Value, pods: &[Arc<Pod>], crowds: impl FnOnce() -> Crowds) -> Plan {
     let mut plan = Plan::default();
     let Some(selector) = set
         .pointer("/spec/selector")
@@ -62,7 +62,7 @@ pub(crate) fn plan(set: &Value, pods: &[Arc<Pod>], crowds: &Crowds) -> Plan {
     } else if wanted < active.len() {
         let surplus = (active.len() - wanted).min(BURST);
         plan.writes
-            .extend(leaving_first(active, crowds).into_iter().take(surplus).map(|pod| delete(set, pod)));
+            .extend(leaving_first(active, &crowds()).into_iter().take(surplus).map(|pod| delete(set, pod)));
     }
     plan
 }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn missing_pods_are_created_from_the_template() {
-        let plan = plan(&set(3), &[pod("a", |_| {})], &Crowds::new());
+        let plan = plan(&set(3), &[pod("a", |_| {})], Crowds::new);
         assert_eq!(plan.writes.len(), 2);
         let Write::Create { object, told, .. } = &plan.writes[0] else {
             panic!("a create, not {:?}", plan.writes[0])
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn finished_and_leaving_pods_do_not_count() {
         let pods = [pod("a", |p| p.phase = Phase::Failed), pod("b", |p| p.deleting = true), pod("c", |_| {})];
-        assert_eq!(plan(&set(1), &pods, &Crowds::new()).writes, []);
+        assert_eq!(plan(&set(1), &pods, Crowds::new).writes, []);
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
             ("young", pod("x", later), ""),
         ] {
             let crowds = Crowds::from([("n1".into(), 1), (crowded.to_owned(), 2)]);
-            let plan = plan(&set(1), &[pod("a", |_| {}), worse, pod("b", |_| {})], &crowds);
+            let plan = plan(&set(1), &[pod("a", |_| {}), worse, pod("b", |_| {})], || crowds);
             assert_eq!(deleted(&plan), ["x", "a"], "{case}");
         }
     }
@@ -278,7 +278,7 @@ mod tests {
         let orphan = pod("o", |p| p.owner = None);
         let stranger = pod("s", |p| p.labels.clear());
         let foreign = pod("f", |p| p.owner.as_mut().unwrap().uid = "other".into());
-        let plan = plan(&set(1), &[orphan, stranger, foreign], &Crowds::new());
+        let plan = plan(&set(1), &[orphan, stranger, foreign], Crowds::new);
         let patched: Vec<_> = plan
             .writes
             .iter()

@@ -213,7 +213,7 @@ impl Runner {
                 is_taken: &|name| cache.get(&Key::new(Kind::ReplicaSet, &key.namespace, name)).is_some(),
                 now,
             }),
-            Kind::ReplicaSet => replicaset::plan(&object, &self.pods_for(&object), &self.crowds(&object)),
+            Kind::ReplicaSet => replicaset::plan(&object, &self.pods_for(&object), || self.crowds(&object)),
             Kind::DaemonSet => {
                 let pods = cache.pods_of(text(&object, "/metadata/uid"));
                 daemonset::plan(&object, &pods, &cache.all(Kind::Node, ""), now)

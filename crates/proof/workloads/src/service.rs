@@ -289,7 +289,7 @@ mod tests {
                     }
                 }
                 Write::Patch { patch, .. } => {
-                    endpoints.as_mut().unwrap()["subsets"] = patch["subsets"].clone()
+                    endpoints.as_mut().unwrap()["subsets"] = patch["subsets"].clone();
                 }
                 Write::Delete { key, .. } => slices.retain(|s| text(s, "/metadata/name") != key.name),
                 other => panic!("{other:?}"),

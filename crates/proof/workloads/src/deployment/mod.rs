@@ -56,9 +56,9 @@ pub(crate) fn plan(seen: &Observed) -> Plan {
     else {
         return Plan::default();
     };
-    let (owned, claims) = claim(deployment, seen.sets, &selector);
-    if !claims.is_empty() && !is_deleting(deployment) {
-        return Plan { writes: claims, wake: None };
+    let (owned, adoptions) = claim(deployment, seen.sets, &selector);
+    if !adoptions.is_empty() && !is_deleting(deployment) {
+        return Plan { writes: adoptions, wake: None };
     }
     let mut sets = Sets::sort(deployment, &owned);
     let limits = Limits::read(deployment, int(deployment, "/spec/replicas", 1).max(0));
@@ -78,9 +78,9 @@ pub(crate) fn plan(seen: &Observed) -> Plan {
         return pass.finish(&sets, false);
     }
     if limits.rolling {
-        pass.roll(&mut sets)
+        pass.roll(&mut sets);
     } else {
-        pass.recreate(&mut sets)
+        pass.recreate(&mut sets);
     }
     if status::is_complete(deployment, &sets, limits) {
         pass.clean_up(&sets);
@@ -233,10 +233,10 @@ fn claim(deployment: &Value, sets: &[Arc<Value>], selector: &Selector) -> (Vec<A
     let uid = text(deployment, "/metadata/uid");
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
     for set in sets {
-        let matches = selector.matches(&labels(set, "/metadata/labels"));
-        match (owner(set), matches) {
-            (Some(owner), true) if owner.uid == uid => owned.push(Arc::clone(set)),
-            (Some(owner), false) if owner.uid == uid => {
+        let is_chosen = selector.matches(&labels(set, "/metadata/labels"));
+        match (owner(set), is_chosen) {
+            (Some(parent), true) if parent.uid == uid => owned.push(Arc::clone(set)),
+            (Some(parent), false) if parent.uid == uid => {
                 writes.push(guarded(Kind::ReplicaSet, set, json!({"metadata": {"ownerReferences": null}})));
             }
             (None, true) if !is_deleting(set) => {

@@ -39,22 +39,22 @@ impl Conditions {
         }
         let was_paused = reason == "DeploymentPaused";
         if is_paused(deployment) && !was_paused {
-            self.set("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused".into(), now);
+            self.set("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", now);
         } else if !is_paused(deployment) && was_paused {
-            self.set("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed".into(), now);
+            self.set("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed", now);
         }
     }
 
     pub(crate) fn created(&mut self, set: &str, now: Timestamp) {
         if self.has_deadline {
-            let message = format!("Created new replica set {set:?}");
+            let message = &format!("Created new replica set {set:?}");
             self.set("Progressing", "True", "NewReplicaSetCreated", message, now);
         }
     }
 
     pub(crate) fn found(&mut self, set: &str, now: Timestamp) {
         if self.has_deadline && self.get("Progressing").is_none() {
-            let message = format!("Found new replica set {set:?}");
+            let message = &format!("Found new replica set {set:?}");
             self.set("Progressing", "True", "FoundNewReplicaSet", message, now);
         }
     }
@@ -72,7 +72,7 @@ impl Conditions {
     }
 
     /// Sets a condition; the same status and reason leave it untouched, the same status its transition time.
-    fn set(&mut self, kind: &str, status: &str, reason: &str, message: String, now: Timestamp) {
+    fn set(&mut self, kind: &str, status: &str, reason: &str, message: &str, now: Timestamp) {
         if self.get(kind).is_some_and(|c| text(c, "/status") == status && text(c, "/reason") == reason) {
             return;
         }
@@ -80,7 +80,7 @@ impl Conditions {
     }
 
     /// Sets a condition even when only its update time changes.
-    fn renew(&mut self, kind: &str, status: &str, reason: &str, message: String, now: Timestamp) {
+    fn renew(&mut self, kind: &str, status: &str, reason: &str, message: &str, now: Timestamp) {
         let current = self.get(kind).filter(|condition| text(condition, "/status") == status);
         let since =
             current.map_or_else(|| stamp(now), |condition| text(condition, "/lastTransitionTime").to_owned());
@@ -109,10 +109,11 @@ pub(crate) fn plan(
         copy_failure(sets, &mut conditions);
     }
     let mut plan = Plan::default();
-    if progressing && !is_complete(deployment, sets, limits) {
-        if let Some(at) = deadline(deployment, &conditions).filter(|at| now < *at) {
-            plan.wake_at(at);
-        }
+    if progressing
+        && !is_complete(deployment, sets, limits)
+        && let Some(at) = deadline(deployment, &conditions).filter(|at| now < *at)
+    {
+        plan.wake_at(at);
     }
     let wanted = counts.status(deployment, conditions);
     plan.writes.extend(status_patch(Kind::Deployment, deployment, &wanted));
@@ -171,10 +172,10 @@ impl Counts {
 
 fn note_available(conditions: &mut Conditions, counts: Counts, limits: Limits, now: Timestamp) {
     if limits.min_available() <= counts.available {
-        let message = "Deployment has minimum availability.".into();
+        let message = "Deployment has minimum availability.";
         conditions.set("Available", "True", "MinimumReplicasAvailable", message, now);
     } else {
-        let message = "Deployment does not have minimum availability.".into();
+        let message = "Deployment does not have minimum availability.";
         conditions.set("Available", "False", "MinimumReplicasUnavailable", message, now);
     }
 }
@@ -200,13 +201,13 @@ fn note_progress(
         None => format!("Deployment {:?}", text(deployment, "/metadata/name")),
     };
     if is_complete(deployment, sets, limits) {
-        let message = format!("{subject} has successfully progressed.");
+        let message = &format!("{subject} has successfully progressed.");
         conditions.set("Progressing", "True", "NewReplicaSetAvailable", message, now);
     } else if has_progressed(deployment, counts) {
-        let message = format!("{subject} is progressing.");
+        let message = &format!("{subject} is progressing.");
         conditions.renew("Progressing", "True", "ReplicaSetUpdated", message, now);
     } else if deadline(deployment, conditions).is_some_and(|at| at <= now) {
-        let message = format!("{subject} has timed out progressing.");
+        let message = &format!("{subject} has timed out progressing.");
         conditions.set("Progressing", "False", "ProgressDeadlineExceeded", message, now);
     }
 }
@@ -246,10 +247,10 @@ fn copy_failure(sets: &Sets, conditions: &mut Conditions) {
     let Some(mut failure) = failure else {
         return conditions.remove("ReplicaFailure");
     };
-    let same = |c: &&Value| {
+    let same = |c: &Value| {
         text(c, "/reason") == text(&failure, "/reason") && text(c, "/message") == text(&failure, "/message")
     };
-    if conditions.get("ReplicaFailure").filter(same).is_none() {
+    if conditions.get("ReplicaFailure").is_none_or(|current| !same(current)) {
         failure["lastUpdateTime"] = json!(text(&failure, "/lastTransitionTime"));
         conditions.remove("ReplicaFailure");
         conditions.list.push(failure);
