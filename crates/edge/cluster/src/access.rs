@@ -53,7 +53,7 @@ pub struct AccessError {
 }
 
 impl AccessError {
-    fn new(what: &str, error: &dyn std::error::Error) -> Self {
+    pub(crate) fn new(what: &str, error: &dyn std::error::Error) -> Self {
         let mut problem = format!("{what}: {error}");
         let mut source = error.source();
         while let Some(cause) = source {

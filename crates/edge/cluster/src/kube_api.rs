@@ -18,7 +18,11 @@ use serde_json::{Value, json};
 use serin_kernel::{Key, Kind, Precondition, Propagation};
 use tokio::time::timeout;
 
-use crate::{Api, Call, Failure, Listed, Scope, Seen, Verb, classify};
+use crate::{
+    Api, Call, Failure, Listed, Scope, Seen, Verb,
+    access::AccessError,
+    classify,
+};
 
 /// How long an answer may take. The API server itself gives up after 60 s; half of that leaves time to try again
 /// before a lease is lost on a slow path.
@@ -51,14 +55,8 @@ impl KubeApi {
     ///
     /// # Errors
     /// When the configuration is not usable, for example because a certificate cannot be read.
-    pub fn connect(mut config: Config, agent: &str) -> Result<Self, Failure> {
-        // We count requests, wait as the API asks, and back off per object: a client that retries hides all that.
-        config.default_retry = false;
-        if let Ok(agent) = header::HeaderValue::from_str(agent) {
-            config.headers.push((header::USER_AGENT, agent));
-        }
-        let client = Client::try_from(config).map_err(|error| Failure::unreachable(chain(&error)))?;
-        Ok(Self::new(client))
+    pub fn connect(config: Config, agent: &str) -> Result<Self, AccessError> {
+        client(config, agent).map(Self::new)
     }
 
     async fn send(&self, request: Request<Body>, verb: Option<&Verb>) -> Result<Response<Body>, Failure> {
@@ -92,6 +90,16 @@ impl KubeApi {
             .await
             .unwrap_or_else(|_| Err(Failure::unreachable(format!("no answer within {REQUEST_MAX:?}"))))
     }
+}
+
+/// A client that retries nothing by itself: we count requests, wait as the API asks, and back off per object, and a
+/// client that retries hides all that.
+pub(crate) fn client(mut config: Config, agent: &str) -> Result<Client, AccessError> {
+    config.default_retry = false;
+    if let Ok(agent) = header::HeaderValue::from_str(agent) {
+        config.headers.push((header::USER_AGENT, agent));
+    }
+    Client::try_from(config).map_err(|error| AccessError::new("client", &error))
 }
 
 impl Api for KubeApi {
