@@ -222,7 +222,7 @@ impl Bench {
                 bail!("the controller still sends requests after 7 minutes: {:?}", sent.by_what);
             }
         }
-        Ok((begun.elapsed() - QUIET * quiet).as_secs_f64())
+        Ok(begun.elapsed().saturating_sub(QUIET * quiet).as_secs_f64())
     }
 
     async fn remove(&self, namespace: &str) -> Result<()> {

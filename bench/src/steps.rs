@@ -109,7 +109,7 @@ mod tests {
             seen.note("a".into(), &status, begin + Duration::from_millis(ms));
         }
         seen.note("b".into(), &paused(1), begin);
-        assert_eq!(seen.lasted, [Duration::from_millis(5_000), Duration::from_millis(5_500)]);
+        assert_eq!(seen.lasted, [Duration::from_secs(5), Duration::from_millis(5_500)]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub const ACCEPTED: &[Accepted] = &[
     Accepted {
         reason: "17.1: the canary Service is not written hundreds of times, so observed generations of ReplicaSets differ",
         file: "",
-        line: r#"^demo-HASH\d+ spec "#,
+        line: r"^demo-HASH\d+ spec ",
     },
     Accepted { reason: "the version is ours", file: "25-version", line: "." },
 ];
