@@ -36,14 +36,7 @@ pub(crate) async fn run(arguments: &DemoArgs) -> anyhow::Result<ExitCode> {
     let cluster = cluster::Cluster::start(&kubeconfig, arguments.api_port, arguments.ingress_port)
         .await
         .context("starting the demo's cluster")?;
-    let told = tokio::select! {
-        told = story::tell(&cluster, arguments.auto) => told,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("listening for Ctrl-C")?;
-            eprintln!("interrupted");
-            Ok(ExitCode::from(130))
-        }
-    };
+    let told = story::tell(&cluster, arguments.auto).await;
     cluster.stop().await;
     told
 }

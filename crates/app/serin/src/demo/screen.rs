@@ -3,7 +3,6 @@
 use std::{io::IsTerminal, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use serin_cluster::{
     Client,
     direct::{Direct, Followed},
@@ -64,11 +63,8 @@ impl Screen {
         self.said.push(text.to_owned());
     }
 
-    /// Waits for the next frame and shows it: the Rollout and what was shown of it, once there is one.
-    pub(super) async fn next(
-        &mut self,
-        client: Option<&SteadyClient>,
-    ) -> anyhow::Result<Option<(Value, Info)>> {
+    /// Waits for the next frame and shows it: what was shown of the Rollout, once there is one.
+    pub(super) async fn next(&mut self, client: Option<&SteadyClient>) -> anyhow::Result<Option<Info>> {
         self.tick.tick().await;
         let all = |receiver: &Receiver<Option<Followed>>| {
             receiver.borrow().as_ref().map(|objects| objects.values().cloned().collect::<Vec<_>>())
@@ -80,9 +76,9 @@ impl Screen {
         };
         let Some(rollout) = rollouts.into_iter().next() else { return Ok(None) };
         let now = Timestamp::now().as_second();
-        let info = Info::new(&Snapshot { rollout: rollout.clone(), replica_sets, pods, now });
+        let info = Info::new(&Snapshot { rollout, replica_sets, pods, now });
         self.show(&info, &client.map(SteadyClient::requests).unwrap_or_default());
-        Ok(Some((rollout, info)))
+        Ok(Some(info))
     }
 
     fn show(&mut self, info: &Info, requests: &Requests) {

@@ -6,7 +6,6 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use serin_cluster::direct::{Change, Direct};
 use serin_kernel::Kind;
-use serin_report::rollout::{Info, status};
 use serin_rollout::commands;
 use tokio::time::{Instant, timeout_at};
 
@@ -28,47 +27,63 @@ const KINDS: [Kind; 4] = [
 ];
 /// How long `--auto` looks at the canary before it promotes: long enough for a share to be seen.
 const LOOK: Duration = Duration::from_secs(8);
+/// How long 1.0 serves alone before the release.
+const BEFORE: Duration = Duration::from_secs(3);
 /// What a timed pause is shortened to by `--auto`.
 const SHORT_PAUSE: &str = "10s";
 /// A phase that does not come by then never will: the demo's longest timed pause is five minutes.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Tells the story; succeeds when the release is done and no request failed.
+/// Tells the story; succeeds when no request failed. Without `auto` it goes on until Ctrl-C, so that a person can try
+/// every verb on it.
 pub(super) async fn tell(cluster: &Cluster, auto: bool) -> anyhow::Result<ExitCode> {
     let api = Direct::new(cluster.client());
     create(&api, auto).await?;
     let mut screen = Screen::new(cluster.client(), APP);
     screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()));
     screen.say(&format!("ingress      http://{}  (Host: {HOST})", cluster.ingress()));
-    wait(&mut screen, None, "Healthy", |info| info.status.phase == "Healthy").await?;
-
+    wait(&mut screen, None, "Healthy").await?;
     let client = SteadyClient::start(cluster.ingress(), HOST);
+    let ended = tokio::select! {
+        ended = release_and_promote(cluster, &api, &mut screen, &client, auto) => ended,
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("listening for Ctrl-C"),
+    };
+    let requests = client.finish().await;
+    println!("\n{}", serin_report::live::bars(&requests, screen.paint()));
+    ended?;
+    if let Some(why) = client.first_failure() {
+        bail!("requests failed, the first one with: {why}");
+    }
+    println!("No request failed.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn release_and_promote(
+    cluster: &Cluster,
+    api: &Direct,
+    screen: &mut Screen,
+    client: &SteadyClient,
+    auto: bool,
+) -> anyhow::Result<()> {
     screen.say("1.0 is live and serves 50 requests a second. Releasing 2.0.");
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    release(&api).await?;
-    wait(&mut screen, Some(&client), "paused at 25", |info| info.status.phase == "Paused").await?;
+    look(screen, client, BEFORE).await?;
+    release(api).await?;
+    wait(screen, Some(client), "Paused").await?;
     screen.say("2.0 has a quarter of the traffic, and waits for your word.");
     if auto {
-        look(&mut screen, &client).await?;
-        promote(&api).await?;
+        look(screen, client, LOOK).await?;
+        promote(api).await?;
         screen.say("promoted");
     } else {
         screen.say(&instructions(cluster));
     }
-    let done = |info: &Info| info.status.phase == "Healthy" || info.status.phase == "Degraded";
-    let info = wait(&mut screen, Some(&client), "done", done).await?;
-    look(&mut screen, &client).await?;
-    let requests = client.finish().await;
-    screen.say(&serin_report::live::bars(&requests, screen.paint()));
-    if let Some(why) = client.first_failure() {
-        bail!("requests failed, the first one with: {why}");
+    wait(screen, Some(client), "Healthy").await?;
+    look(screen, client, LOOK).await?;
+    if auto {
+        return Ok(());
     }
-    if info.status.phase == "Healthy" {
-        screen.say("2.0 serves everything, and no request failed.");
-        return Ok(ExitCode::SUCCESS);
-    }
-    screen.say("1.0 serves everything again, and no request failed.");
-    Ok(if auto { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    screen.say("The rollout is done. Set another image, undo, abort … Ctrl-C ends the demo.");
+    look(screen, client, PATIENCE).await
 }
 
 fn instructions(cluster: &Cluster) -> String {
@@ -78,7 +93,7 @@ fn instructions(cluster: &Cluster) -> String {
     format!(
         "In a second terminal:\n\n  export KUBECONFIG={kubeconfig}\n  {serin} rollouts -n {APP} promote {APP}          # goes on; again to skip a timed pause\n  \
          {serin} rollouts -n {APP} promote {APP} --full   # skips the rest of the steps\n  {serin} rollouts -n {APP} abort {APP}            # back to 1.0 at once\n  \
-         kubectl -n {APP} get rollout,ingress,pods\n"
+         kubectl -n {APP} get rollout,ingress,pods\n\nCtrl-C ends the demo.\n"
     )
 }
 
@@ -122,29 +137,22 @@ async fn promote(api: &Direct) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws until `reached`, or for as long as the demo is patient.
-async fn wait(
-    screen: &mut Screen,
-    client: Option<&SteadyClient>,
-    what: &str,
-    reached: impl Fn(&Info) -> bool,
-) -> anyhow::Result<Info> {
+/// Draws until the rollout is in `phase`, or for as long as the demo is patient.
+async fn wait(screen: &mut Screen, client: Option<&SteadyClient>, phase: &str) -> anyhow::Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
         let Ok(shown) = timeout_at(end, screen.next(client)).await else {
-            bail!("the rollout is not {what} after {PATIENCE:?}");
+            bail!("the rollout is not {phase} after {PATIENCE:?}");
         };
-        let Some((rollout, info)) = shown? else { continue };
-        let believed = status(&rollout);
-        if believed.phase == info.status.phase && reached(&info) {
-            return Ok(info);
+        if shown?.is_some_and(|info| info.status.phase == phase) {
+            return Ok(());
         }
     }
 }
 
 /// Draws for a while.
-async fn look(screen: &mut Screen, client: &SteadyClient) -> anyhow::Result<()> {
-    let end = Instant::now() + LOOK;
+async fn look(screen: &mut Screen, client: &SteadyClient, length: Duration) -> anyhow::Result<()> {
+    let end = Instant::now() + length;
     while let Ok(shown) = timeout_at(end, screen.next(Some(client))).await {
         shown?;
     }
