@@ -9,13 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, Place};
 use crate::content::{self, Accepted, Shape};
+use crate::convert;
 use crate::kinds::KindInfo;
 use crate::request::{Query, Target};
 use crate::status::{Refusal, success};
 use crate::store::Key;
 use crate::verbs::delete::{DeleteOptions, Deleted};
 use crate::verbs::read::Page;
-use crate::verbs::write::Part;
+use crate::verbs::write::{Part, WriteOptions};
 use crate::patch::{self, PatchError};
 use crate::rules;
 use crate::table::{self, IncludeObject};
@@ -56,6 +57,9 @@ pub(crate) fn resource(
     {
         return Err(Refusal::no_such_resource());
     }
+    if content::media(call.headers) == "application/apply-patch+yaml" {
+        return Err(Refusal::server_side_apply());
+    }
     let place = Place::new(kind, Key::new(target.namespace.as_str(), target.name.as_str()));
     match (target.name.is_empty(), target.subresource.as_str()) {
         (true, _) => collection(cluster, call, place, query),
@@ -77,7 +81,7 @@ fn collection(
             Ok(Answer::List { place, page })
         }
         Method::POST => {
-            let object = cluster.create(&place, required_body(call)?, query.dry_run)?;
+            let object = cluster.create(&place, required_body(call)?, query.write())?;
             Ok(Answer::Object { code: 201, place, object })
         }
         Method::DELETE => {
@@ -118,11 +122,11 @@ fn object(
             answer(place, object)
         }
         Method::PUT => {
-            let object = cluster.update(&place, required_body(call)?, Part::Main, query.dry_run)?;
+            let object = cluster.update(&place, required_body(call)?, Part::Main, query.write())?;
             answer(place, object)
         }
         Method::PATCH => {
-            let object = patched(cluster, call, &place, Part::Main, query.dry_run)?;
+            let object = patched(cluster, call, &place, Part::Main, query.write())?;
             answer(place, object)
         }
         Method::DELETE => {
@@ -215,9 +219,9 @@ fn status(
     let object = match *call.method {
         Method::GET => cluster.object(&place)?,
         Method::PUT => {
-            cluster.update(&place, required_body(call)?, Part::Status, query.dry_run)?
+            cluster.update(&place, required_body(call)?, Part::Status, query.write())?
         }
-        Method::PATCH => patched(cluster, call, &place, Part::Status, query.dry_run)?,
+        Method::PATCH => patched(cluster, call, &place, Part::Status, query.write())?,
         _ => return Err(Refusal::method_not_allowed()),
     };
     Ok(Answer::Object { code: 200, place, object })
@@ -231,11 +235,11 @@ fn scale(
 ) -> Result<Answer, Refusal> {
     let value = match *call.method {
         Method::GET => cluster.scale(place)?,
-        Method::PUT => cluster.set_scale(place, &required_body(call)?, query.dry_run)?,
+        Method::PUT => cluster.set_scale(place, &required_body(call)?, query.write())?,
         Method::PATCH => {
             let current = cluster.scale(place)?;
             let wanted = apply_patch(call, &current, None)?;
-            cluster.set_scale(place, &wanted, query.dry_run)?
+            cluster.set_scale(place, &wanted, query.write())?
         }
         _ => return Err(Refusal::method_not_allowed()),
     };
@@ -247,12 +251,12 @@ fn patched(
     call: &Call<'_>,
     place: &Place,
     part: Part,
-    dry_run: bool,
+    options: WriteOptions,
 ) -> Result<Arc<Value>, Refusal> {
     let current = cluster.object(place)?;
-    let current = convert(&place.kind, &current);
+    let current = shown(&place.kind, &current);
     let wanted = apply_patch(call, &current, Some(&place.kind))?;
-    cluster.update(place, wanted, part, dry_run)
+    cluster.update(place, wanted, part, options)
 }
 
 const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json";
@@ -264,9 +268,6 @@ fn apply_patch(
     kind: Option<&KindInfo>,
 ) -> Result<Value, Refusal> {
     let media = content::media(call.headers);
-    if media == "application/apply-patch+yaml" {
-        return Err(Refusal::server_side_apply());
-    }
     let custom = kind.is_some_and(|kind| kind.custom);
     let patch = content::yaml_or_json(call.body)?;
     match media {
@@ -311,10 +312,8 @@ fn delete_options(call: &Call<'_>, query: &Query) -> Result<DeleteOptions, Refus
 }
 
 /// An object as the asked version of its kind shows it.
-pub(crate) fn convert(kind: &KindInfo, object: &Arc<Value>) -> Value {
-    let mut object = Value::clone(object);
-    object["apiVersion"] = kind.api_version().into();
-    object
+pub(crate) fn shown(kind: &KindInfo, object: &Arc<Value>) -> Value {
+    convert::to(Value::clone(object), kind)
 }
 
 /// Writes an answer; a watch has its own way.
@@ -345,7 +344,7 @@ pub(crate) fn shape_object(
     now: jiff::Timestamp,
     include: IncludeObject,
 ) -> Value {
-    let whole = convert(kind, object);
+    let whole = shown(kind, object);
     match shape {
         Shape::Table => {
             let version = whole["metadata"]["resourceVersion"].clone();
@@ -373,7 +372,7 @@ fn shape_list(
     if let Some(remaining) = page.remaining {
         metadata.insert("remainingItemCount".into(), remaining.into());
     }
-    let items: Vec<Value> = page.items.iter().map(|object| convert(kind, object)).collect();
+    let items: Vec<Value> = page.items.iter().map(|object| shown(kind, object)).collect();
     match shape {
         Shape::Table => {
             let mut table = table(kind, &items, now, include);

@@ -17,6 +17,7 @@ use crate::kinds::{self, KindInfo};
 use crate::registry::Registry;
 use crate::status::{About, Refusal};
 use crate::store::{Key, Resource, Store};
+use crate::verbs::write::WriteOptions;
 
 /// What may follow from a write, looked at before the answer is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(kind: Arc<KindInfo>, key: Key) -> Place {
-        let resource = Resource::new(kind.group.clone(), kind.plural.clone());
+        // Events have two groups and one store.
+        let group = if kind.group == "events.k8s.io" { "" } else { kind.group.as_str() };
+        let resource = Resource::new(group, kind.plural.clone());
         Place { kind, resource, key }
     }
 
@@ -60,6 +63,8 @@ pub(crate) struct Cluster {
     pub(crate) registry: Registry,
     pub(crate) options: Options,
     pub(crate) due: VecDeque<Due>,
+    /// What the client is told beside the answer.
+    pub(crate) warnings: Vec<String>,
     random: StdRng,
 }
 
@@ -75,7 +80,7 @@ impl Cluster {
         let random = options.seed.map_or_else(rand::make_rng, StdRng::seed_from_u64);
         let store = Store::new(options.history_max);
         let registry = Registry::new(kinds::builtin());
-        let mut cluster = Cluster { store, registry, options, due: VecDeque::new(), random };
+        let mut cluster = Cluster { store, registry, options, due: VecDeque::new(), warnings: Vec::new(), random };
         for name in NAMESPACES {
             cluster.seed("", "v1", "namespaces", json!({ "metadata": { "name": name } }));
         }
@@ -97,7 +102,7 @@ impl Cluster {
         let Some(kind) = self.registry.find(group, version, plural) else { return };
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
         let place = Place::new(kind, Key::new(text("namespace"), text("name")));
-        if let Err(refusal) = self.create(&place, object, false) {
+        if let Err(refusal) = self.create(&place, object, WriteOptions::default()) {
             tracing::error!(message = refusal.message, "a default object was refused");
         }
     }

@@ -1,13 +1,14 @@
 //! Bodies in and out: what the client sent is read within limits or refused, and what it accepts is
 //! what it gets.
 //!
-//! JSON and YAML are spoken. Protobuf is not, which clients of Kubernetes expect: they list JSON
-//! behind it in `Accept`, and the first type that can be produced wins.
+//! JSON and YAML are spoken; protobuf is read but not written. Clients list JSON behind it in
+//! `Accept`, and the first type that can be produced wins.
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
+use crate::proto;
 use crate::status::Refusal;
 
 /// Deeper values than this are refused before anything walks them: recursion over user input needs
@@ -93,6 +94,7 @@ pub(crate) fn decode(headers: &HeaderMap, body: &Bytes) -> Result<Option<Value>,
             serde_json::from_slice(body).map_err(|error| unreadable("json", &error))?
         }
         "application/yaml" => yaml(body)?,
+        proto::MEDIA_TYPE => proto::decode(body)?,
         _ => {
             return Err(Refusal::unsupported_media_type("application/json, application/yaml"));
         }

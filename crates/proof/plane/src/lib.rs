@@ -33,6 +33,7 @@ mod listen;
 pub mod openapi;
 pub mod patch;
 mod plane;
+mod proto;
 mod registry;
 mod request;
 mod rules;

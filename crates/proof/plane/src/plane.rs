@@ -135,13 +135,33 @@ fn respond(inner: &Arc<Inner>, call: &Call<'_>) -> Result<Response<Body>, Refusa
         return documents::answer(inner, call);
     };
     let accepted = content::negotiate(call.headers)?;
-    let (answer, touched, version) = {
+    let (answer, warnings, touched, version) = {
         let mut cluster = inner.cluster.lock();
         let answer = api::resource(&mut cluster, call, &target);
-        (answer, cluster.store.take_touched(), cluster.store.version())
+        let warnings = std::mem::take(&mut cluster.warnings);
+        (answer, warnings, cluster.store.take_touched(), cluster.store.version())
     };
     inner.wake(touched, version);
-    match answer? {
+    let mut response = written(inner, call, answer?, accepted)?;
+    for warning in warnings.iter().take(WARNINGS_MAX) {
+        let text = format!("299 - {warning:?}");
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+    Ok(response)
+}
+
+/// More warnings than this tell nothing new and would overrun the limits on headers.
+const WARNINGS_MAX: usize = 20;
+
+fn written(
+    inner: &Arc<Inner>,
+    call: &Call<'_>,
+    answer: Answer,
+    accepted: Accepted,
+) -> Result<Response<Body>, Refusal> {
+    match answer {
         Answer::Watch { place, query } => {
             let watch = Watch::open(inner, place, *query, accepted.shape)?;
             Ok(stream(watch))

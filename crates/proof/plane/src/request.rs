@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::selector::{FieldSelector, Selector};
 use crate::status::Refusal;
 use crate::table::IncludeObject;
+use crate::verbs::write::WriteOptions;
 
 /// What a resource path names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +125,12 @@ impl Query {
         }
         out.check()?;
         Ok(out)
+    }
+
+    /// How a write is meant.
+    pub(crate) fn write(&self) -> WriteOptions {
+        let strict = self.field_validation.as_deref() == Some("Strict");
+        WriteOptions { dry_run: self.dry_run, strict }
     }
 
     fn read(&mut self, name: &str, value: &str) -> Result<(), Refusal> {

@@ -13,7 +13,7 @@ use crate::cluster::{Cluster, Place};
 use crate::kinds::KindInfo;
 use crate::status::Refusal;
 use crate::store::{Key, Resource};
-use crate::verbs::write::Part;
+use crate::verbs::write::{Part, WriteOptions};
 
 pub(crate) use defaults::default;
 pub(crate) use pod::{bind, evict, grace_seconds};
@@ -138,7 +138,7 @@ fn service_account(cluster: &mut Cluster, namespace: &str) {
         return;
     }
     let object = json!({ "metadata": { "name": "default", "namespace": namespace } });
-    if let Err(refusal) = cluster.create(&place, object, false) {
+    if let Err(refusal) = cluster.create(&place, object, WriteOptions::default()) {
         tracing::error!(message = refusal.message, "the default ServiceAccount was refused");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::write::Part;
+use super::write::{Part, WriteOptions};
 use crate::cluster::{Cluster, Place};
 use crate::status::{Refusal, cause};
 
@@ -19,7 +19,7 @@ impl Cluster {
         &mut self,
         place: &Place,
         scale: &Value,
-        dry_run: bool,
+        options: WriteOptions,
     ) -> Result<Value, Refusal> {
         let old = self.object(place)?;
         let Some(paths) = &place.kind.scale else { return Err(Refusal::no_such_resource()) };
@@ -48,7 +48,7 @@ impl Cluster {
         }
         object["apiVersion"] = place.kind.api_version().into();
         set_path(&mut object, &paths.spec, replicas.into());
-        let written = self.update(place, object, Part::Main, dry_run)?;
+        let written = self.update(place, object, Part::Main, options)?;
         scale_of(place, &written)
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Due, Place, map_mut, seconds};
+use crate::convert;
+use crate::proto;
 use crate::rules;
 use crate::schema::FieldError;
 use crate::status::{About, Refusal, cause};
@@ -23,6 +25,15 @@ pub(crate) enum Part {
     Status,
 }
 
+/// How a write is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WriteOptions {
+    /// Do everything but write.
+    pub(crate) dry_run: bool,
+    /// Refuse fields that the kind does not have, instead of dropping them with a warning.
+    pub(crate) strict: bool,
+}
+
 /// The longest name that is tried before `generateName`'s letters: the whole has at most 63.
 const GENERATED_BASE_MAX: usize = 58;
 
@@ -32,10 +43,10 @@ impl Cluster {
         &mut self,
         place: &Place,
         mut object: Value,
-        dry_run: bool,
+        options: WriteOptions,
     ) -> Result<Arc<Value>, Refusal> {
         let mut place = place.clone();
-        self.identify(&mut place, &mut object)?;
+        self.identify(&mut place, &mut object, options)?;
         self.namespace_open(&place)?;
         let now = self.now();
         let uid = self.uid();
@@ -66,7 +77,7 @@ impl Cluster {
             return Err(Refusal::already_exists(place.about(), &place.key.name));
         }
         rules::on_create(self, &place, &mut object)?;
-        if dry_run {
+        if options.dry_run {
             return Ok(Arc::new(object));
         }
         let stored = self.store.put(&place.resource, &place.key, object);
@@ -84,10 +95,10 @@ impl Cluster {
         place: &Place,
         mut object: Value,
         part: Part,
-        dry_run: bool,
+        options: WriteOptions,
     ) -> Result<Arc<Value>, Refusal> {
         let old = self.object(place)?;
-        self.same_identity(place, &old, &mut object)?;
+        self.same_identity(place, &old, &mut object, options)?;
         carry_over(place, &old, &mut object, part);
         self.prepare(place, &mut object, Some(&old))?;
         rules::on_update(self, place, &old, &mut object, part)?;
@@ -100,7 +111,7 @@ impl Cluster {
         if object == *old {
             return Ok(old);
         }
-        if dry_run {
+        if options.dry_run {
             return Ok(Arc::new(object));
         }
         Ok(self.commit(place, &old, object))
@@ -129,8 +140,14 @@ impl Cluster {
     }
 
     /// Name, namespace and kind agree with the path; a missing name is made from `generateName`.
-    fn identify(&mut self, place: &mut Place, object: &mut Value) -> Result<(), Refusal> {
+    fn identify(
+        &mut self,
+        place: &mut Place,
+        object: &mut Value,
+        options: WriteOptions,
+    ) -> Result<(), Refusal> {
         type_agrees(place, object)?;
+        self.typed(place, object, options)?;
         let suffix = self.suffix();
         let metadata = map_mut(object, "metadata");
         namespace_agrees(place, metadata)?;
@@ -153,12 +170,14 @@ impl Cluster {
     }
 
     fn same_identity(
-        &self,
+        &mut self,
         place: &Place,
         old: &Value,
         object: &mut Value,
+        options: WriteOptions,
     ) -> Result<(), Refusal> {
         type_agrees(place, object)?;
+        self.typed(place, object, options)?;
         let metadata = map_mut(object, "metadata");
         namespace_agrees(place, metadata)?;
         let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -179,6 +198,35 @@ impl Cluster {
         if !version.is_empty() && version != "0" && old["metadata"]["resourceVersion"] != version {
             return Err(Refusal::stale(place.about(), name));
         }
+        Ok(())
+    }
+
+    /// The object has the types of its kind, and no other fields.
+    fn typed(
+        &mut self,
+        place: &Place,
+        object: &mut Value,
+        options: WriteOptions,
+    ) -> Result<(), Refusal> {
+        let kind = &place.kind;
+        let refuse = |why: &str| {
+            Refusal::bad_request(format!(
+                "{} in version {:?} cannot be handled as a {}: {why}",
+                kind.kind, kind.version, kind.kind
+            ))
+        };
+        let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+        let mut unknown =
+            proto::conform(&api_version, &kind.kind, object).map_err(|why| refuse(&why))?;
+        if let Some(schema) = &kind.schema {
+            unknown.extend(schema.prune(object));
+        }
+        let texts: Vec<String> =
+            unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+        if options.strict && !texts.is_empty() {
+            return Err(refuse(&format!("strict decoding error: {}", texts.join(", "))));
+        }
+        self.warnings.extend(texts);
         Ok(())
     }
 
@@ -209,7 +257,6 @@ impl Cluster {
     ) -> Result<(), Refusal> {
         let mut causes = Vec::new();
         if let Some(schema) = &place.kind.schema {
-            schema.prune(object);
             schema.default(object);
             causes.extend(match old {
                 Some(old) => schema.validate_update(object, old),
@@ -248,17 +295,6 @@ fn type_agrees(place: &Place, object: &mut Value) -> Result<(), Refusal> {
             kind.version, kind.kind
         )));
     }
-    if let Some(bad) = ["labels", "annotations"].iter().find(|field| {
-        let value = &object["metadata"][**field];
-        !value.is_null()
-            && !value.as_object().is_some_and(|map| map.values().all(Value::is_string))
-    }) {
-        return Err(Refusal::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: metadata.{bad} must be a map from \
-             string to string",
-            kind.kind, kind.version, kind.kind
-        )));
-    }
     // The type first, as every API answer has it.
     let mut whole = serde_json::Map::new();
     whole.insert("apiVersion".into(), wanted.into());
@@ -266,7 +302,8 @@ fn type_agrees(place: &Place, object: &mut Value) -> Result<(), Refusal> {
     if let Value::Object(fields) = object.take() {
         whole.extend(fields.into_iter().filter(|(name, _)| name != "apiVersion" && name != "kind"));
     }
-    *object = Value::Object(whole);
+    *object = convert::to_stored(Value::Object(whole));
+    map_mut(object, "metadata");
     Ok(())
 }
 
@@ -303,7 +340,6 @@ fn carry_over(place: &Place, old: &Value, object: &mut Value, part: Part) {
             rules::set_or_remove(&mut whole["metadata"], "annotations", annotations);
             rules::set_or_remove(&mut whole["metadata"], "labels", metadata.get("labels").cloned());
         }
-        whole["apiVersion"] = place.kind.api_version().into();
         *object = whole;
         return;
     }
