@@ -240,10 +240,10 @@ async fn readiness_gates_wait_for_somebody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_hundred_pods_come_and_go() {
+async fn a_hundred_pods_come_and_go() {
     let cluster = Cluster::start(Duration::from_secs(1)).await;
-    cluster.create(DEPLOYMENTS, web(500, "app:v1")).await;
-    cluster.until("five hundred pods", WEB, |d| is_done(d, 500)).await;
+    cluster.create(DEPLOYMENTS, web(100, "app:v1")).await;
+    cluster.until("a hundred pods", WEB, |d| is_done(d, 100)).await;
     cluster.send("DELETE", WEB, "application/json", &json!({"propagationPolicy": "Background"})).await;
     cluster.until("no pods", PODS, |pods| items(pods).is_empty()).await;
 }

@@ -1,7 +1,7 @@
 //! Due keys: each at most once, some only later.
 
 use crate::write::Key;
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,6 +9,13 @@ use tokio::time::Instant;
 const RETRY_FIRST: Duration = Duration::from_millis(20);
 /// The longest wait between retries: short enough that a person who has mended an object sees it go on.
 const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// The least time between two looks at one key: a hundred pods that become ready together are one status, not a
+/// hundred. Far below what anyone waits for.
+const REST: Duration = Duration::from_millis(5);
+
+/// Rests remembered before the ended ones are swept out.
+const RESTS_MAX: usize = 4096;
 
 /// Keys to look at, now and later.
 #[derive(Debug, Default)]
@@ -18,11 +25,19 @@ pub(crate) struct Queue {
     later: BTreeSet<(Instant, Key)>,
     wakes: BTreeMap<Key, Instant>,
     failures: BTreeMap<Key, u32>,
+    rests: HashMap<Key, Instant>,
 }
 
 impl Queue {
-    /// Makes a key due now.
-    pub(crate) fn push(&mut self, key: Key) {
+    /// Makes a key due: now, or when it has rested from its last look.
+    pub(crate) fn push(&mut self, key: Key, now: Instant) {
+        match self.rests.get(&key) {
+            Some(until) if now < *until => self.push_at(key, *until),
+            _ => self.push_now(key),
+        }
+    }
+
+    fn push_now(&mut self, key: Key) {
         if self.queued.insert(key.clone()) {
             self.ready.push_back(key);
         }
@@ -62,11 +77,15 @@ impl Queue {
             }
             if let Some((_, key)) = self.later.pop_first() {
                 self.wakes.remove(&key);
-                self.push(key);
+                self.push_now(key);
             }
+        }
+        if RESTS_MAX < self.rests.len() {
+            self.rests.retain(|_, until| now < *until);
         }
         let key = self.ready.pop_front()?;
         self.queued.remove(&key);
+        self.rests.insert(key.clone(), now + REST);
         Some(key)
     }
 
@@ -90,8 +109,8 @@ mod tests {
     async fn a_key_is_due_once_and_at_its_earliest_time() {
         let key = Key::new(Kind::Pod, "ns", "p");
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.push(key.clone());
-        queue.push(key.clone());
+        queue.push(key.clone(), now);
+        queue.push(key.clone(), now);
         assert_eq!((queue.pop(now), queue.pop(now)), (Some(key.clone()), None));
         queue.push_at(key.clone(), now + Duration::from_secs(9));
         queue.push_at(key.clone(), now + Duration::from_secs(5));
@@ -99,6 +118,18 @@ mod tests {
         assert_eq!(queue.next_wake(), Some(now + Duration::from_secs(5)));
         assert_eq!(queue.pop(now + Duration::from_secs(5)), Some(key));
         assert_eq!(queue.next_wake(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_rests_between_two_looks() {
+        let key = Key::new(Kind::Pod, "ns", "p");
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(key.clone(), now);
+        assert!(queue.pop(now).is_some());
+        queue.push(key.clone(), now);
+        queue.push(key.clone(), now + REST / 2);
+        assert_eq!((queue.pop(now + REST / 2), queue.next_wake()), (None, Some(now + REST)));
+        assert_eq!((queue.pop(now + REST), queue.pop(now + REST)), (Some(key), None));
     }
 
     #[tokio::test(start_paused = true)]

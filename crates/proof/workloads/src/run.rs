@@ -156,8 +156,9 @@ impl Runner {
     }
 
     fn push(&mut self, due: BTreeSet<Key>) {
+        let now = Instant::now();
         for key in due.into_iter().filter(|key| key.kind != Kind::Pod || self.options.schedule) {
-            self.queue.push(key);
+            self.queue.push(key, now);
         }
     }
 
@@ -185,7 +186,7 @@ impl Runner {
                 }
             }
         }
-        self.queue.push(key);
+        self.queue.push(key, Instant::now());
     }
 
     fn wake(&mut self, key: &Key, at: Timestamp) {
