@@ -1,8 +1,10 @@
 //! The one binary: arguments, wiring, terminal output. What thinks lives in the crates below.
 
+mod controller;
 mod crds;
 mod demo;
 mod rollouts;
+mod shift;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -18,7 +20,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Controller(Box<controller::ControllerArgs>),
     Demo(demo::DemoArgs),
+    Shift(Box<shift::ShiftArgs>),
     /// Print the custom resource definitions, for kubectl apply -f -
     Crds,
     /// The verbs of `kubectl argo rollouts`, where there is no kubectl
@@ -52,7 +56,9 @@ async fn dispatch() -> ExitCode {
     }
     let done = match Cli::parse().command {
         Command::Rollouts { arguments } => return rollouts::run("serin rollouts", arguments).await,
+        Command::Controller(arguments) => controller::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Shift(arguments) => shift::run(&arguments).await,
         Command::Crds => crds::print(),
     };
     done.unwrap_or_else(|error| {

@@ -1,0 +1,227 @@
+//! `serin shift`: moves the pods of one plain Deployment to another, behind the Service of both.
+//!
+//! All state is in the cluster: Ctrl-C, a crash or a lost connection loses nothing, and the same command goes on.
+
+mod drive;
+mod text;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use serin_api::{kinds, network::Service, workload::Deployment};
+use serin_cluster::{
+    Connection, Target, clock, connect,
+    direct::{Change, Direct, DirectError},
+};
+use serin_kernel::{Kind, Object};
+use serin_lang::duration::GoDuration;
+use serin_rollout::shift::{self, ANNOTATION, Order, Phase, State};
+
+const AUTOSCALER: Kind =
+    Kind::namespaced("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
+
+/// Move pods from one plain Deployment to another, step by step, behind the Service of both
+///
+/// Ready pods never become fewer than they were. The state is kept in an annotation of the new Deployment: after Ctrl-C
+/// the same command goes on where it was, and with --abort goes back. Exit codes: 0 done (or back, with --abort),
+/// 1 refused, gone back or interrupted.
+#[derive(Args)]
+pub(crate) struct ShiftArgs {
+    /// The Deployment that pods are taken from
+    from: String,
+    /// The Deployment that gets them
+    to: String,
+    /// Percentages of the pods for the new Deployment, one after the other
+    #[arg(long, value_delimiter = ',', default_value = "10,50,100", value_name = "PERCENT,...")]
+    steps: Vec<u32>,
+    /// How long each step but the last is held once its pods are ready
+    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = seconds)]
+    pause: u32,
+    /// Go back after so long without any progress
+    #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = seconds)]
+    timeout: u32,
+    /// Pods of both Deployments together [default: as many as both want now]
+    #[arg(long, value_name = "PODS")]
+    total: Option<u32>,
+    /// The Service that must select the pods of both [default: any]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// Delete the old Deployment when all pods are moved
+    #[arg(long)]
+    delete_old: bool,
+    /// Go back to how it was before the shift
+    #[arg(long, conflicts_with_all = ["dry_run", "delete_old"])]
+    abort: bool,
+    /// Only print what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Namespace of both [default: that of the kubeconfig's context]
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Path of the kubeconfig
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+/// The two Deployments and a way to them.
+struct Pair {
+    api: Direct,
+    namespace: String,
+    from: Option<Object>,
+    to: Object,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &ShiftArgs) -> anyhow::Result<ExitCode> {
+    let target = Target {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+        user_agent: concat!("serin-shift/", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let connection = connect(&target).await?;
+    let pair = find(args, &connection).await?;
+    let state = State::of(&pair.to)?;
+    let Some(state) = decide(args, &pair, state).await? else { return Ok(ExitCode::SUCCESS) };
+    if args.dry_run {
+        let pods = shift::pods(&pair.to, pair.from.as_ref())?;
+        for (state, counts) in shift::preview(&state, &pods, clock::system()()) {
+            println!("{}", text::plan(&state, counts, &args.to));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let phase = drive::drive(connection.client, &pair.to.key(), &state.order.from).await?;
+    let wanted = if args.abort { Phase::Returned } else { Phase::Done };
+    Ok(if phase == Some(wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn find(args: &ShiftArgs, connection: &Connection) -> anyhow::Result<Pair> {
+    let api = Direct::new(connection.client.clone());
+    let namespace = args.namespace.clone().unwrap_or_else(|| connection.namespace.clone());
+    let read = async |name: &str| match api.get(&kinds::DEPLOYMENT.key(namespace.clone(), name)).await {
+        Ok(value) => Ok(Some(Object::new(kinds::DEPLOYMENT, &value)?)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(anyhow::Error::from(error).context(format!("reading deployment {name:?}"))),
+    };
+    let (from, to) = (read(&args.from).await?, read(&args.to).await?);
+    let missing = |name: &str| format!("deployment {name:?} does not exist in namespace {namespace:?}");
+    let to = to.with_context(|| missing(&args.to))?;
+    Ok(Pair { api, namespace, from, to })
+}
+
+/// The shift to run, written down if it is new or now goes back; none when there is nothing to do.
+async fn decide(args: &ShiftArgs, pair: &Pair, state: Option<State>) -> anyhow::Result<Option<State>> {
+    let Some(state) = state.filter(|state| !state.is_over()) else {
+        if args.abort {
+            eprintln!("no shift to {:?} is under way", args.to);
+            return Ok(None);
+        }
+        return begin(args, pair).await.map(Some);
+    };
+    let order = &state.order;
+    if order.from != args.from {
+        bail!(
+            "a shift from {:?} to {:?} is under way: end it first, with --abort or by its own command",
+            order.from,
+            args.to
+        );
+    }
+    if args.abort {
+        let back = state.returning("asked to by --abort", clock::system()());
+        if back != state {
+            keep(pair, &back).await?;
+        }
+        return Ok(Some(back));
+    }
+    if state.phase == Phase::Returning {
+        eprintln!("the shift is on its way back: {}", state.cause);
+        return Ok(Some(state));
+    }
+    let wanted = Order { total: args.total.unwrap_or(order.total), ..order_of(args, order.total) };
+    if wanted != *order {
+        bail!(
+            "a shift with other settings is under way ({}): repeat its command, or --abort it first",
+            text::settings(order)
+        );
+    }
+    eprintln!("going on with the shift at step {} of {}", state.step.saturating_add(1), order.steps.len());
+    Ok(Some(state))
+}
+
+/// Checks a new shift and writes it down, unless it is only to be shown.
+async fn begin(args: &ShiftArgs, pair: &Pair) -> anyhow::Result<State> {
+    let Some(from) = &pair.from else {
+        bail!("deployment {:?} does not exist in namespace {:?}", args.from, pair.namespace);
+    };
+    let pods = shift::pods(&pair.to, Some(from))?;
+    let counts = pods.counts();
+    let order = order_of(args, counts.canary.saturating_add(counts.stable));
+    order.check(&args.to)?;
+    examine(args, pair, from).await?;
+    let state = State::begin(order, &pods, clock::system()());
+    if !args.dry_run {
+        keep(pair, &state).await?;
+    }
+    Ok(state)
+}
+
+fn order_of(args: &ShiftArgs, total: u32) -> Order {
+    Order {
+        from: args.from.clone(),
+        steps: args.steps.clone(),
+        pause_seconds: args.pause,
+        total: args.total.unwrap_or(total),
+        delete_old: args.delete_old,
+        timeout_seconds: args.timeout,
+    }
+}
+
+/// Refuses what cannot work and warns of what may not.
+async fn examine(args: &ShiftArgs, pair: &Pair, from: &Object) -> anyhow::Result<()> {
+    let services = pair.api.list(kinds::SERVICE, &pair.namespace).await.context("reading services")?;
+    let services: Vec<Service> = services
+        .iter()
+        .filter_map(|service| Object::new(kinds::SERVICE, service).ok()?.view().ok())
+        .collect();
+    let autoscalers = pair.api.list(AUTOSCALER, &pair.namespace).await.unwrap_or_else(|error| {
+        eprintln!("Warning: could not see whether an autoscaler interferes: {error}");
+        Vec::new()
+    });
+    let (old, new): (Deployment, Deployment) = (from.view()?, pair.to.view()?);
+    let problems = shift::check(&old, &new, &services, &autoscalers, args.service.as_deref());
+    for warning in problems.iter().filter(|problem| problem.is_warning()) {
+        eprintln!("Warning: {warning}");
+    }
+    match problems.into_iter().find(|problem| !problem.is_warning()) {
+        Some(problem) => Err(problem.into()),
+        None => Ok(()),
+    }
+}
+
+/// Writes the state down, unless the Deployment was changed meanwhile.
+async fn keep(pair: &Pair, state: &State) -> anyhow::Result<()> {
+    let patch: Value = json!({"metadata": {
+        "resourceVersion": pair.to.meta().resource_version,
+        "annotations": { ANNOTATION: state.to_annotation() },
+    }});
+    let kept = pair.api.change(&pair.to.key(), &Change::Merge(patch)).await;
+    kept.map(drop).map_err(|error: DirectError| {
+        let changed = error.is_conflict();
+        let error = anyhow::Error::from(error).context(format!("writing to {}", pair.to.key()));
+        if changed {
+            error.context("the Deployment was changed meanwhile: run the command again")
+        } else {
+            error
+        }
+    })
+}
+
+/// Whole seconds of a duration such as `30s` or `5m`.
+fn seconds(text: &str) -> Result<u32, String> {
+    let duration = GoDuration::parse(text).map_err(|error| error.to_string())?;
+    u32::try_from(duration.seconds()).map_err(|_| "must not be negative, and at most 136 years".to_owned())
+}
