@@ -11,15 +11,15 @@ use crate::cluster::{Cluster, Place};
 use crate::content::{self, Accepted, Shape};
 use crate::convert;
 use crate::kinds::KindInfo;
+use crate::patch::{self, PatchError};
 use crate::request::{Query, Target};
+use crate::rules;
 use crate::status::{Refusal, success};
 use crate::store::Key;
+use crate::table::{self, IncludeObject};
 use crate::verbs::delete::{DeleteOptions, Deleted};
 use crate::verbs::read::Page;
 use crate::verbs::write::{Part, WriteOptions};
-use crate::patch::{self, PatchError};
-use crate::rules;
-use crate::table::{self, IncludeObject};
 
 /// An answer before it is written.
 pub(crate) enum Answer {
@@ -42,11 +42,7 @@ pub(crate) struct Call<'a> {
 }
 
 /// Carries out a call on a resource path.
-pub(crate) fn resource(
-    cluster: &mut Cluster,
-    call: &Call<'_>,
-    target: &Target,
-) -> Result<Answer, Refusal> {
+pub(crate) fn resource(cluster: &mut Cluster, call: &Call<'_>, target: &Target) -> Result<Answer, Refusal> {
     let query = Query::parse(call.uri.query().unwrap_or_default())?;
     let kind = cluster
         .registry
@@ -68,12 +64,7 @@ pub(crate) fn resource(
     }
 }
 
-fn collection(
-    cluster: &mut Cluster,
-    call: &Call<'_>,
-    place: Place,
-    query: Query,
-) -> Result<Answer, Refusal> {
+fn collection(cluster: &mut Cluster, call: &Call<'_>, place: Place, query: Query) -> Result<Answer, Refusal> {
     match *call.method {
         Method::GET if query.watch => watch(place, query),
         Method::GET => {
@@ -105,12 +96,7 @@ fn collection(
     }
 }
 
-fn object(
-    cluster: &mut Cluster,
-    call: &Call<'_>,
-    place: Place,
-    mut query: Query,
-) -> Result<Answer, Refusal> {
+fn object(cluster: &mut Cluster, call: &Call<'_>, place: Place, mut query: Query) -> Result<Answer, Refusal> {
     let answer = |place: Place, object| Ok(Answer::Object { code: 200, place, object });
     match *call.method {
         Method::GET if query.watch => {
@@ -137,11 +123,7 @@ fn object(
     }
 }
 
-fn delete(
-    cluster: &mut Cluster,
-    place: Place,
-    options: &DeleteOptions,
-) -> Result<Answer, Refusal> {
+fn delete(cluster: &mut Cluster, place: Place, options: &DeleteOptions) -> Result<Answer, Refusal> {
     // These kinds answer a deletion with the object itself.
     let shows_object = place.kind.group.is_empty()
         && matches!(place.kind.plural.as_str(), "pods" | "services" | "serviceaccounts");
@@ -151,14 +133,12 @@ fn delete(
             let value = success(place.about(), &place.key.name, uid);
             Ok(Answer::Plain { code: 200, value })
         }
-        Deleted::Gone(object) | Deleted::Waiting(object) => {
-            Ok(Answer::Object { code: 200, place, object })
-        }
+        Deleted::Gone(object) | Deleted::Waiting(object) => Ok(Answer::Object { code: 200, place, object }),
     }
 }
 
 fn watch(place: Place, query: Query) -> Result<Answer, Refusal> {
-    query.fields.check(&place.resource, &place.kind.version, &query.labels)?;
+    query.fields.check(&place.resource)?;
     Ok(Answer::Watch { place, query: Box::new(query) })
 }
 
@@ -210,29 +190,17 @@ fn created() -> Answer {
     Answer::Plain { code: 201, value }
 }
 
-fn status(
-    cluster: &mut Cluster,
-    call: &Call<'_>,
-    place: Place,
-    query: &Query,
-) -> Result<Answer, Refusal> {
+fn status(cluster: &mut Cluster, call: &Call<'_>, place: Place, query: &Query) -> Result<Answer, Refusal> {
     let object = match *call.method {
         Method::GET => cluster.object(&place)?,
-        Method::PUT => {
-            cluster.update(&place, required_body(call)?, Part::Status, query.write())?
-        }
+        Method::PUT => cluster.update(&place, required_body(call)?, Part::Status, query.write())?,
         Method::PATCH => patched(cluster, call, &place, Part::Status, query.write())?,
         _ => return Err(Refusal::method_not_allowed()),
     };
     Ok(Answer::Object { code: 200, place, object })
 }
 
-fn scale(
-    cluster: &mut Cluster,
-    call: &Call<'_>,
-    place: &Place,
-    query: &Query,
-) -> Result<Answer, Refusal> {
+fn scale(cluster: &mut Cluster, call: &Call<'_>, place: &Place, query: &Query) -> Result<Answer, Refusal> {
     let value = match *call.method {
         Method::GET => cluster.scale(place)?,
         Method::PUT => cluster.set_scale(place, &required_body(call)?, query.write())?,
@@ -262,11 +230,7 @@ fn patched(
 const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json";
 
 /// The object with the patch applied; `kind` is absent for `Scale`.
-fn apply_patch(
-    call: &Call<'_>,
-    current: &Value,
-    kind: Option<&KindInfo>,
-) -> Result<Value, Refusal> {
+fn apply_patch(call: &Call<'_>, current: &Value, kind: Option<&KindInfo>) -> Result<Value, Refusal> {
     let media = content::media(call.headers);
     let custom = kind.is_some_and(|kind| kind.custom);
     let patch = content::yaml_or_json(call.body)?;
@@ -286,6 +250,7 @@ fn apply_patch(
     }
     .map_err(|error| match error {
         PatchError::Malformed(why) => Refusal::bad_request(why),
+        PatchError::DoesNotApply(why) => Refusal::patch_does_not_apply(&why),
         error => Refusal::unprocessable(error.to_string()),
     })
 }
@@ -301,9 +266,7 @@ fn required_body(call: &Call<'_>) -> Result<Value, Refusal> {
 
 fn delete_options(call: &Call<'_>, query: &Query) -> Result<DeleteOptions, Refusal> {
     let mut options = content::decode(call.headers, call.body)?.unwrap_or_else(|| json!({}));
-    if let (Some(options), Some(from_query)) =
-        (options.as_object_mut(), query.delete.as_object())
-    {
+    if let (Some(options), Some(from_query)) = (options.as_object_mut(), query.delete.as_object()) {
         for (name, value) in from_query {
             options.entry(name.clone()).or_insert_with(|| value.clone());
         }
@@ -328,9 +291,7 @@ pub(crate) fn write(
         Answer::Object { code, place, object } => {
             (code, shape_object(&place.kind, &object, accepted.shape, now, include))
         }
-        Answer::List { place, page } => {
-            (200, shape_list(&place.kind, &page, accepted.shape, now, include))
-        }
+        Answer::List { place, page } => (200, shape_list(&place.kind, &page, accepted.shape, now, include)),
         Answer::Watch { .. } => (500, Refusal::internal("a watch has no single answer").body()),
     };
     (code, content::encode(&value, accepted.yaml))

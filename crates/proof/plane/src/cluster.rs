@@ -80,7 +80,8 @@ impl Cluster {
         let random = options.seed.map_or_else(rand::make_rng, StdRng::seed_from_u64);
         let store = Store::new(options.history_max);
         let registry = Registry::new(kinds::builtin());
-        let mut cluster = Cluster { store, registry, options, due: VecDeque::new(), warnings: Vec::new(), random };
+        let mut cluster =
+            Cluster { store, registry, options, due: VecDeque::new(), warnings: Vec::new(), random };
         for name in NAMESPACES {
             cluster.seed("", "v1", "namespaces", json!({ "metadata": { "name": name } }));
         }
@@ -123,9 +124,7 @@ impl Cluster {
 
     /// The five letters that `generateName` gets.
     pub(crate) fn suffix(&mut self) -> String {
-        (0..5)
-            .map(|_| char::from(NAME_LETTERS[self.random.random_range(0..NAME_LETTERS.len())]))
-            .collect()
+        (0..5).map(|_| char::from(NAME_LETTERS[self.random.random_range(0..NAME_LETTERS.len())])).collect()
     }
 
     /// The object at a place.
@@ -140,10 +139,7 @@ pub(crate) fn seconds(time: Timestamp) -> String {
 }
 
 /// The object of `field` in `object`, made if absent or of another type.
-pub(crate) fn map_mut<'a>(
-    object: &'a mut Value,
-    field: &str,
-) -> &'a mut serde_json::Map<String, Value> {
+pub(crate) fn map_mut<'a>(object: &'a mut Value, field: &str) -> &'a mut serde_json::Map<String, Value> {
     if !object.is_object() {
         *object = json!({});
     }

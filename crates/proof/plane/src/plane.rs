@@ -124,8 +124,7 @@ where
             return refused(&Refusal::bad_request(format!("the body cannot be read: {error}")));
         }
     };
-    let call =
-        Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
+    let call = Call { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
     respond(inner, &call).unwrap_or_else(|refusal| refused(&refusal))
 }
 
@@ -197,8 +196,7 @@ fn stream(watch: Watch) -> Response<Body> {
 /// An answer of one piece.
 pub(crate) fn whole(code: u16, bytes: Bytes, media_type: &'static str) -> Response<Body> {
     let mut response = Response::new(Full::new(bytes).boxed_unsync());
-    *response.status_mut() =
-        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let media_type = HeaderValue::from_static(media_type);
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     response

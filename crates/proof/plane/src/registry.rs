@@ -33,9 +33,7 @@ impl Registry {
 
     /// Serves no version of a resource any longer.
     pub(crate) fn remove(&mut self, resource: &Resource) {
-        let gone = |key: &(String, String, String)| {
-            key.0 == resource.group && key.1 == resource.plural
-        };
+        let gone = |key: &(String, String, String)| key.0 == resource.group && key.1 == resource.plural;
         self.kinds.retain(|key, _| !gone(key));
         self.order.retain(|key| !gone(key));
     }
@@ -49,25 +47,13 @@ impl Registry {
     /// Any served version of a resource, the first that was registered.
     #[must_use]
     pub(crate) fn any_version(&self, resource: &Resource) -> Option<Arc<KindInfo>> {
-        let key =
-            self.order.iter().find(|key| key.0 == resource.group && key.1 == resource.plural)?;
+        let key = self.order.iter().find(|key| key.0 == resource.group && key.1 == resource.plural)?;
         self.kinds.get(key).cloned()
     }
 
     /// Every kind in the order of registration, which is the order of discovery.
     #[must_use]
     pub(crate) fn all(&self) -> Vec<KindInfo> {
-        self.order
-            .iter()
-            .filter_map(|key| self.kinds.get(key))
-            .map(|kind| KindInfo::clone(kind))
-            .collect()
-    }
-
-    /// One kind for each resource.
-    pub(crate) fn resources(&self) -> impl Iterator<Item = (Resource, &Arc<KindInfo>)> {
-        self.kinds.iter().map(|((group, plural, _), kind)| {
-            (Resource::new(group.clone(), plural.clone()), kind)
-        })
+        self.order.iter().filter_map(|key| self.kinds.get(key)).map(|kind| KindInfo::clone(kind)).collect()
     }
 }

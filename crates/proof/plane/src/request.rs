@@ -207,12 +207,10 @@ impl Query {
                 "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless \
                  resourceVersion is provided",
             ),
-            _ if self.version_match == Some(VersionMatch::Exact) && self.version == Some(0) => {
-                refuse(
-                    "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden \
+            _ if self.version_match == Some(VersionMatch::Exact) && self.version == Some(0) => refuse(
+                "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden \
                      for resourceVersion \"0\"",
-                )
-            }
+            ),
             _ => Ok(()),
         }
     }
@@ -237,14 +235,7 @@ mod tests {
 
     fn target(path: &str) -> [String; 6] {
         let found = Target::parse(path).unwrap();
-        [
-            found.group,
-            found.version,
-            found.namespace,
-            found.plural,
-            found.name,
-            found.subresource,
-        ]
+        [found.group, found.version, found.namespace, found.plural, found.name, found.subresource]
     }
 
     #[test]
@@ -256,14 +247,10 @@ mod tests {
             ("/api/v1/namespaces/a/finalize", ["", "v1", "", "namespaces", "a", "finalize"]),
             ("/api/v1/namespaces/a/pods", ["", "v1", "a", "pods", "", ""]),
             ("/api/v1/namespaces/a/pods/b/log", ["", "v1", "a", "pods", "b", "log"]),
-            ("/apis/apps/v1/namespaces/a/deployments/d/scale", [
-                "apps",
-                "v1",
-                "a",
-                "deployments",
-                "d",
-                "scale",
-            ]),
+            (
+                "/apis/apps/v1/namespaces/a/deployments/d/scale",
+                ["apps", "v1", "a", "deployments", "d", "scale"],
+            ),
             ("/apis/x.io/v1/things/n%3Aa", ["x.io", "v1", "", "things", "n:a", ""]),
         ] {
             assert_eq!(target(path), want, "{path}");

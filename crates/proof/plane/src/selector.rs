@@ -9,7 +9,6 @@ use crate::store::Resource;
 /// A label selector of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selector {
-    text: String,
     rules: Vec<Rule>,
 }
 
@@ -32,7 +31,7 @@ impl Selector {
             .filter(|part| !part.trim().is_empty())
             .map(|part| rule(part.trim()))
             .collect::<Result<_, Refusal>>()?;
-        Ok(Selector { text: text.to_owned(), rules })
+        Ok(Selector { rules })
     }
 
     /// Whether nothing is excluded.
@@ -78,8 +77,7 @@ fn rule(part: &str) -> Result<Rule, Refusal> {
     let refuse = || Refusal::bad_request(format!("unable to parse requirement: {part:?}"));
     let key = |text: &str| {
         let text = text.trim();
-        let good = !text.is_empty()
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+        let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
         good.then(|| text.to_owned()).ok_or_else(refuse)
     };
     let set = |text: &str| -> Result<Vec<String>, Refusal> {
@@ -130,7 +128,6 @@ pub(crate) fn object_matches(selector: &Value, labels: &Value) -> bool {
 /// A field selector of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FieldSelector {
-    text: String,
     rules: Vec<(String, bool, String)>,
 }
 
@@ -152,14 +149,12 @@ impl FieldSelector {
                         found.map(|(name, value)| (name, true, value))
                     })
                     .ok_or_else(|| {
-                        Refusal::bad_request(format!(
-                            "invalid selector: '{text}'; can't understand '{part}'"
-                        ))
+                        Refusal::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))
                     })?;
                 Ok((name.trim().to_owned(), wanted, value.trim().to_owned()))
             })
             .collect::<Result<_, Refusal>>()?;
-        Ok(FieldSelector { text: text.to_owned(), rules })
+        Ok(FieldSelector { rules })
     }
 
     /// Whether nothing is excluded.
@@ -168,35 +163,18 @@ impl FieldSelector {
         self.rules.is_empty()
     }
 
-    /// Whether every field named is one that `resource` offers; `selectable` are those of a CRD.
+    /// Whether every field named is one that `resource` offers.
     ///
     /// # Errors
     /// 400 with the first that is not.
-    pub(crate) fn check(
-        &self,
-        resource: &Resource,
-        version: &str,
-        labels: &Selector,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, resource: &Resource) -> Result<(), Refusal> {
         let offered = offered(resource);
-        for (name, ..) in &self.rules {
-            if !matches!(name.as_str(), "metadata.name" | "metadata.namespace")
-                && !offered.contains(&name.as_str())
-            {
-                let of = match resource.group.as_str() {
-                    "" => format!("/{version}"),
-                    group => format!("{group}/{version}"),
-                };
-                return Err(Refusal::bad_request(format!(
-                    "Unable to find {:?} that match label selector {:?}, field selector {:?}: \
-                     field label not supported: {name}",
-                    format!("{of}, Resource={}", resource.plural),
-                    labels.text,
-                    self.text,
-                )));
-            }
+        let known =
+            |name: &str| matches!(name, "metadata.name" | "metadata.namespace") || offered.contains(&name);
+        match self.rules.iter().find(|(name, ..)| !known(name)) {
+            None => Ok(()),
+            Some((name, ..)) => Err(Refusal::bad_request(format!("field label not supported: {name}"))),
         }
-        Ok(())
     }
 
     /// Asks for one object by its name too.
@@ -289,9 +267,9 @@ mod tests {
     fn an_unknown_field_is_refused_and_a_known_one_reads_an_absent_value_as_empty() {
         let pods = Resource::new("", "pods");
         let unknown = FieldSelector::parse("spec.foo=1").unwrap();
-        assert!(unknown.check(&pods, "v1", &Selector::default()).is_err());
+        assert!(unknown.check(&pods).is_err());
         let known = FieldSelector::parse("spec.nodeName=,metadata.name!=b").unwrap();
-        assert!(known.check(&pods, "v1", &Selector::default()).is_ok());
+        assert!(known.check(&pods).is_ok());
         assert!(known.matches(&json!({ "metadata": { "name": "a" } })));
     }
 }

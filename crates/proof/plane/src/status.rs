@@ -84,8 +84,7 @@ impl Refusal {
     /// The name is taken.
     #[must_use]
     pub(crate) fn already_exists(about: About<'_>, name: &str) -> Refusal {
-        Refusal::new(409, "AlreadyExists", format!("{about} {name:?} already exists"))
-            .of(about, name)
+        Refusal::new(409, "AlreadyExists", format!("{about} {name:?} already exists")).of(about, name)
     }
 
     /// The write lost a race, or a precondition does not hold.
@@ -113,9 +112,8 @@ impl Refusal {
     /// Nothing new may be made in a namespace that goes away.
     #[must_use]
     pub(crate) fn namespace_terminating(about: About<'_>, name: &str, namespace: &str) -> Refusal {
-        let detail = format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        );
+        let detail =
+            format!("unable to create new content in namespace {namespace} because it is being terminated");
         Refusal::forbidden(about, name, &detail).caused_by([json!({
             "reason": "NamespaceTerminating",
             "message": format!("namespace {namespace} is being terminated"),
@@ -126,8 +124,7 @@ impl Refusal {
     /// The object breaks its schema or a rule; `kind` is the kind's own name.
     #[must_use]
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: &[FieldError]) -> Refusal {
-        let texts: Vec<String> =
-            causes.iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = causes.iter().map(ToString::to_string).collect();
         let list = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -148,6 +145,16 @@ impl Refusal {
     #[must_use]
     pub(crate) fn unprocessable(message: impl Into<String>) -> Refusal {
         Refusal::new(422, "Invalid", message)
+    }
+
+    /// A patch that does not fit the object. Kubernetes says so in general words; why, it tells its
+    /// own log, as this server does.
+    #[must_use]
+    pub(crate) fn patch_does_not_apply(why: &str) -> Refusal {
+        tracing::debug!(why, "a patch does not fit its object");
+        Refusal::unprocessable(
+            "the server rejected our request due to an error in our request",
+        )
     }
 
     /// No or a wrong bearer token.
@@ -173,8 +180,7 @@ impl Refusal {
     /// No media type of the `Accept` header can be produced.
     #[must_use]
     pub(crate) fn not_acceptable() -> Refusal {
-        let message =
-            "only the following media types are accepted: application/json, application/yaml";
+        let message = "only the following media types are accepted: application/json, application/yaml";
         Refusal::new(406, "NotAcceptable", message)
     }
 

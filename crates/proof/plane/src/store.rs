@@ -209,10 +209,8 @@ impl Store {
         namespace: &str,
         version: u64,
     ) -> Result<BTreeMap<Key, Arc<Value>>, TooOld> {
-        let mut objects: BTreeMap<Key, Arc<Value>> = self
-            .list(resource, namespace)
-            .map(|(key, object)| (key.clone(), object.clone()))
-            .collect();
+        let mut objects: BTreeMap<Key, Arc<Value>> =
+            self.list(resource, namespace).map(|(key, object)| (key.clone(), object.clone())).collect();
         for change in self.changes_since(resource, version, usize::MAX)?.iter().rev() {
             let key = key_of(&change.after);
             if !namespace.is_empty() && key.namespace != namespace {
@@ -289,4 +287,79 @@ fn owner_uids(object: &Value) -> impl Iterator<Item = &str> {
         .into_iter()
         .flatten()
         .filter_map(|owner| owner["uid"].as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn things() -> Resource {
+        Resource::new("example.io", "things")
+    }
+
+    fn thing(name: &str, size: u8) -> (Key, Value) {
+        let object = json!({ "metadata": { "name": name, "uid": name }, "size": size });
+        (Key::new("", name), object)
+    }
+
+    fn names(objects: &BTreeMap<Key, Arc<Value>>) -> Vec<(String, u64)> {
+        objects.iter().map(|(key, object)| (key.name.clone(), object["size"].as_u64().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_forgotten_past_is_refused_and_not_guessed() {
+        let mut store = Store::new(2);
+        let versions: Vec<u64> = (0..4)
+            .map(|size| {
+                let (key, object) = thing("a", size);
+                store.put(&things(), &key, object);
+                store.version()
+            })
+            .collect();
+        assert_eq!(store.changes_since(&things(), versions[1], 9).unwrap().len(), 2);
+        let too_old = store.changes_since(&things(), versions[0], 9).unwrap_err();
+        assert_eq!(too_old.oldest, versions[1]);
+        assert!(store.at(&things(), "", versions[0]).is_err());
+    }
+
+    #[test]
+    fn owners_are_found_while_the_dependent_names_them() {
+        let mut store = Store::new(8);
+        let (key, mut object) = thing("a", 1);
+        object["metadata"]["ownerReferences"] = json!([{ "uid": "o" }]);
+        store.put(&things(), &key, object);
+        assert_eq!(store.dependents("o"), [(things(), key.clone())]);
+        store.put(&things(), &key, thing("a", 1).1);
+        assert!(store.dependents("o").is_empty());
+        assert!(store.find_uid("a").is_some());
+        store.remove(&things(), &key);
+        assert!(store.find_uid("a").is_none());
+    }
+
+    proptest! {
+        /// The oracle keeps a whole copy of the world at each version.
+        #[test]
+        fn every_remembered_version_is_rebuilt_as_it_was(
+            steps in prop::collection::vec((0_u8..4, 0_u8..3, 0_u8..9), 1..40)
+        ) {
+            let mut store = Store::new(1000);
+            let mut worlds = vec![(store.version(), Vec::new())];
+            for (name, verb, size) in steps {
+                let (key, object) = thing(&format!("n{name}"), size);
+                if verb == 0 { store.remove(&things(), &key); } else {
+                    store.put(&things(), &key, object);
+                }
+                let now: BTreeMap<Key, Arc<Value>> = store
+                    .list(&things(), "")
+                    .map(|(key, object)| (key.clone(), object.clone()))
+                    .collect();
+                worlds.push((store.version(), names(&now)));
+            }
+            for (version, world) in worlds {
+                prop_assert_eq!(names(&store.at(&things(), "", version).unwrap()), world);
+            }
+        }
+    }
 }

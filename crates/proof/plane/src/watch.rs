@@ -53,9 +53,11 @@ impl Watch {
         query: Query,
         shape: Shape,
     ) -> Result<Watch, Refusal> {
-        let permit = inner.watches.clone().try_acquire_owned().map_err(|_| {
-            Refusal::too_many_requests("too many watches, close some and try again")
-        })?;
+        let permit = inner
+            .watches
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Refusal::too_many_requests("too many watches, close some and try again"))?;
         let cluster = inner.cluster.lock();
         let current = cluster.store.version();
         let mut initial = VecDeque::new();

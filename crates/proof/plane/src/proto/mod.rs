@@ -200,9 +200,7 @@ fn scalar(field: &Field, wire: &Wire<'_>, depth: usize) -> Result<Value, Fault> 
             let raw = numbered(bytes, 1)?;
             serde_json::from_slice(raw.bytes()).map_err(|error| format!("{}: {error}", field.name))?
         }
-        (base, Wire::Bytes(bytes)) if base.starts_with('M') => {
-            message(&base[1..], bytes, depth - 1)?.into()
-        }
+        (base, Wire::Bytes(bytes)) if base.starts_with('M') => message(&base[1..], bytes, depth - 1)?.into(),
         _ => return Err(format!("{} has another type than it should", field.name)),
     })
 }

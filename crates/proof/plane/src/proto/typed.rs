@@ -11,11 +11,7 @@ use super::{DEPTH_MAX, Field, message_name, table};
 ///
 /// # Errors
 /// The place and the types of the first value of a wrong type.
-pub(crate) fn conform(
-    api_version: &str,
-    kind: &str,
-    object: &mut Value,
-) -> Result<Vec<String>, String> {
+pub(crate) fn conform(api_version: &str, kind: &str, object: &mut Value) -> Result<Vec<String>, String> {
     let name = message_name(api_version, kind).filter(|name| table().contains_key(name.as_str()));
     let mut unknown = Vec::new();
     match name {

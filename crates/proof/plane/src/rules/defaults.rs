@@ -31,11 +31,17 @@ pub(crate) fn default(place: &Place, object: &mut Value) {
         ("apps", "replicasets") => replica_set(object),
         ("apps", "daemonsets") => daemon_set(object),
         ("apps", "statefulsets") => stateful_set(object),
-        ("networking.k8s.io", "ingresses") => under(object, &json!({ "status": {
-            "loadBalancer": {} } })),
+        ("networking.k8s.io", "ingresses") => under(
+            object,
+            &json!({ "status": {
+            "loadBalancer": {} } }),
+        ),
         ("policy", "poddisruptionbudgets") => {
-            under(object, &json!({ "status": { "currentHealthy": 0, "desiredHealthy": 0,
-                "disruptionsAllowed": 0, "expectedPods": 0 } }));
+            under(
+                object,
+                &json!({ "status": { "currentHealthy": 0, "desiredHealthy": 0,
+                "disruptionsAllowed": 0, "expectedPods": 0 } }),
+            );
         }
         ("autoscaling", "horizontalpodautoscalers") => autoscaler(object),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => binding(object),

@@ -9,11 +9,7 @@ use crate::status::{Refusal, cause};
 use crate::store::Resource;
 
 /// Reads a definition, fills in what the server owes it, and refuses one that cannot be served.
-pub(super) fn accept(
-    cluster: &Cluster,
-    place: &Place,
-    object: &mut Value,
-) -> Result<(), Refusal> {
+pub(super) fn accept(cluster: &Cluster, place: &Place, object: &mut Value) -> Result<(), Refusal> {
     let refuse = |field: &str, detail: &str, value: &Value| {
         let cause = cause::invalid(field, value, detail);
         Err(cluster.invalid(place, &place.key.name, &[cause]))
@@ -22,8 +18,7 @@ pub(super) fn accept(
     let group = text(&object["spec"]["group"]);
     let plural = text(&object["spec"]["names"]["plural"]);
     let kind = text(&object["spec"]["names"]["kind"]);
-    for (field, value) in
-        [("spec.group", &group), ("spec.names.plural", &plural), ("spec.names.kind", &kind)]
+    for (field, value) in [("spec.group", &group), ("spec.names.plural", &plural), ("spec.names.kind", &kind)]
     {
         if value.is_empty() {
             let cause = cause::required(field, "");

@@ -53,11 +53,7 @@ pub(crate) fn set_or_remove(object: &mut Value, field: &str, value: Option<Value
 }
 
 /// What a new object gets from the server, after it is known to be valid and its name free.
-pub(crate) fn on_create(
-    cluster: &mut Cluster,
-    place: &Place,
-    object: &mut Value,
-) -> Result<(), Refusal> {
+pub(crate) fn on_create(cluster: &mut Cluster, place: &Place, object: &mut Value) -> Result<(), Refusal> {
     match (place.resource.group.as_str(), place.resource.plural.as_str()) {
         ("", "services") => service::allocate(cluster, place, None, object),
         ("", "namespaces") => {
@@ -69,9 +65,7 @@ pub(crate) fn on_create(
             pod::pending(object);
             Ok(())
         }
-        ("apiextensions.k8s.io", "customresourcedefinitions") => {
-            definition::accept(cluster, place, object)
-        }
+        ("apiextensions.k8s.io", "customresourcedefinitions") => definition::accept(cluster, place, object),
         _ => Ok(()),
     }
 }
@@ -85,9 +79,7 @@ pub(crate) fn on_update(
     part: Part,
 ) -> Result<(), Refusal> {
     match (place.resource.group.as_str(), place.resource.plural.as_str()) {
-        ("", "services") if part == Part::Main => {
-            service::allocate(cluster, place, Some(old), object)
-        }
+        ("", "services") if part == Part::Main => service::allocate(cluster, place, Some(old), object),
         ("apiextensions.k8s.io", "customresourcedefinitions") if part == Part::Main => {
             definition::accept(cluster, place, object)
         }
@@ -121,11 +113,7 @@ pub(crate) fn on_delete(place: &Place) -> Result<(), Refusal> {
     let kept = place.resource == Resource::new("", "namespaces")
         && matches!(place.key.name.as_str(), "default" | "kube-system" | "kube-public");
     match kept {
-        true => Err(Refusal::forbidden(
-            place.about(),
-            &place.key.name,
-            "this namespace may not be deleted",
-        )),
+        true => Err(Refusal::forbidden(place.about(), &place.key.name, "this namespace may not be deleted")),
         false => Ok(()),
     }
 }

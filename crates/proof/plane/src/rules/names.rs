@@ -45,10 +45,9 @@ pub(super) fn subdomain(name: &str) -> Option<String> {
 pub(super) fn path_segment(name: &str) -> Option<String> {
     match name {
         "." | ".." => Some(format!("may not be '{name}'")),
-        name => ['/', '%']
-            .iter()
-            .find(|bad| name.contains(**bad))
-            .map(|bad| format!("may not contain '{bad}'")),
+        name => {
+            ['/', '%'].iter().find(|bad| name.contains(**bad)).map(|bad| format!("may not contain '{bad}'"))
+        }
     }
 }
 
@@ -91,10 +90,7 @@ pub(super) fn label_value(value: &str) -> Option<String> {
 
 fn is_label(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty()
-        && text.chars().all(inside)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    !text.is_empty() && text.chars().all(inside) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 fn is_word(text: &str) -> bool {

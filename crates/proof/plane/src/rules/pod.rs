@@ -20,9 +20,8 @@ fn quality(spec: &Value) -> &'static str {
     let all = |list: &str| spec[list].as_array().cloned().unwrap_or_default();
     let containers = [all("initContainers"), all("containers")].concat();
     let has = |value: &Value| value.as_object().is_some_and(|map| !map.is_empty());
-    let none = containers
-        .iter()
-        .all(|one| !has(&one["resources"]["requests"]) && !has(&one["resources"]["limits"]));
+    let none =
+        containers.iter().all(|one| !has(&one["resources"]["requests"]) && !has(&one["resources"]["limits"]));
     let full = containers.iter().all(|one| {
         let (requests, limits) = (&one["resources"]["requests"], &one["resources"]["limits"]);
         ["cpu", "memory"].iter().all(|what| !limits[*what].is_null() && limits[*what] == requests[*what])
@@ -96,11 +95,7 @@ pub(crate) fn bind(
 }
 
 /// Deletes a pod if every budget that covers it allows one disruption more.
-pub(crate) fn evict(
-    cluster: &mut Cluster,
-    place: &Place,
-    options: &DeleteOptions,
-) -> Result<(), Refusal> {
+pub(crate) fn evict(cluster: &mut Cluster, place: &Place, options: &DeleteOptions) -> Result<(), Refusal> {
     let pod = cluster.object(place)?;
     let status = &pod["status"];
     let ended = matches!(status["phase"].as_str(), Some("Succeeded" | "Failed" | "Pending"));
@@ -111,12 +106,7 @@ pub(crate) fn evict(
     cluster.delete(place, options).map(|_| ())
 }
 
-fn spend(
-    cluster: &mut Cluster,
-    place: &Place,
-    pod: &Value,
-    dry_run: bool,
-) -> Result<(), Refusal> {
+fn spend(cluster: &mut Cluster, place: &Place, pod: &Value, dry_run: bool) -> Result<(), Refusal> {
     let resource = Resource::new("policy", "poddisruptionbudgets");
     let labels = &pod["metadata"]["labels"];
     let covering: Vec<_> = cluster
@@ -140,16 +130,12 @@ fn spend(
         .flatten()
         .any(|one| one["type"] == "Ready" && one["status"] == "True");
     let number = |field: &str| budget["status"][field].as_i64().unwrap_or(0);
-    let healthy_enough =
-        number("desiredHealthy") <= number("currentHealthy") && 0 < number("desiredHealthy");
+    let healthy_enough = number("desiredHealthy") <= number("currentHealthy") && 0 < number("desiredHealthy");
     if !ready && healthy_enough {
         return Ok(());
     }
     if number("observedGeneration") < budget["metadata"]["generation"].as_i64().unwrap_or(0) {
-        let why = format!(
-            "The disruption budget {} is still being processed by the server.",
-            key.name
-        );
+        let why = format!("The disruption budget {} is still being processed by the server.", key.name);
         return Err(Refusal::disruption_budget(&why));
     }
     if number("disruptionsAllowed") < 1 {

@@ -41,9 +41,7 @@ pub(super) fn allocate(
     };
     if address != "None" && addresses.contains(&address) {
         let list = json!([address]);
-        let detail = "failed to allocate IP ".to_owned()
-            + &address
-            + ": provided IP is already allocated";
+        let detail = "failed to allocate IP ".to_owned() + &address + ": provided IP is already allocated";
         let cause = cause::invalid("spec.clusterIPs", &list, &detail);
         return Err(cluster.invalid(place, &place.key.name, &[cause]));
     }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::names;
 use crate::cluster::Place;
-use crate::selector::object_matches;
 use crate::schema::{FieldError, FieldErrorKind};
+use crate::selector::object_matches;
 use crate::status::cause;
 
 /// A non-negative number that is negative.
@@ -80,9 +80,7 @@ fn labels(labels: &Value, path: &str, causes: &mut Vec<FieldError>) {
 fn owners(owners: &Value, causes: &mut Vec<FieldError>) {
     let mut controllers = 0;
     for owner in owners.as_array().into_iter().flatten() {
-        for (field, what) in
-            [("apiVersion", "version"), ("kind", "kind"), ("name", "name"), ("uid", "uid")]
-        {
+        for (field, what) in [("apiVersion", "version"), ("kind", "kind"), ("name", "name"), ("uid", "uid")] {
             if owner[field].as_str().unwrap_or_default().is_empty() {
                 let detail = format!("{what} must not be empty");
                 let path = format!("metadata.ownerReferences.{field}");
@@ -107,8 +105,7 @@ fn workload(place: &Place, object: &Value, old: Option<&Value>, causes: &mut Vec
     let labels_of = &spec["template"]["metadata"]["labels"];
     let empty = ["matchLabels", "matchExpressions"].iter().all(|field| {
         let value = &selector[*field];
-        value.as_object().is_none_or(serde_json::Map::is_empty)
-            && value.as_array().is_none_or(Vec::is_empty)
+        value.as_object().is_none_or(serde_json::Map::is_empty) && value.as_array().is_none_or(Vec::is_empty)
     });
     if selector.is_null() {
         causes.push(cause::required("spec.selector", ""));
@@ -406,11 +403,7 @@ fn autoscaler(object: &Value, causes: &mut Vec<FieldError>) {
 fn budget(object: &Value, causes: &mut Vec<FieldError>) {
     let spec = &object["spec"];
     if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
-        causes.push(cause::invalid(
-            "spec",
-            spec,
-            "minAvailable and maxUnavailable cannot be both set",
-        ));
+        causes.push(cause::invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
     }
     not_negative(spec, "spec", &["minAvailable", "maxUnavailable"], causes);
 }

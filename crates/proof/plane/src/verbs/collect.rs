@@ -63,8 +63,7 @@ impl Cluster {
             } else {
                 Propagation::Background
             };
-            let options =
-                DeleteOptions { propagation: Some(propagation), ..DeleteOptions::default() };
+            let options = DeleteOptions { propagation: Some(propagation), ..DeleteOptions::default() };
             self.begin_delete(&place, &object, &options);
         }
     }
@@ -180,10 +179,8 @@ impl Cluster {
                 continue;
             };
             if object["metadata"]["deletionTimestamp"].is_null() {
-                let options = DeleteOptions {
-                    propagation: Some(Propagation::Background),
-                    ..DeleteOptions::default()
-                };
+                let options =
+                    DeleteOptions { propagation: Some(Propagation::Background), ..DeleteOptions::default() };
                 self.begin_delete(&place, &object, &options);
             }
             if self.store.get(&resource, &key).is_none() {
@@ -207,10 +204,8 @@ impl Cluster {
             return;
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let resource = Resource::new(
-            text(&definition["spec"]["group"]),
-            text(&definition["spec"]["names"]["plural"]),
-        );
+        let resource =
+            Resource::new(text(&definition["spec"]["group"]), text(&definition["spec"]["names"]["plural"]));
         let all: Vec<Key> = self.store.list(&resource, "").map(|(key, _)| key.clone()).collect();
         for key in all {
             let Some(place) = self.place(&resource, &key) else { continue };
@@ -235,7 +230,9 @@ enum OwnerState {
 
 /// Whether a dependent keeps its owner from going.
 fn blocks(dependent: &Value, owner_uid: &str) -> bool {
-    dependent["metadata"]["ownerReferences"].as_array().into_iter().flatten().any(|owner| {
-        owner["uid"] == owner_uid && owner["blockOwnerDeletion"] == Value::Bool(true)
-    })
+    dependent["metadata"]["ownerReferences"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|owner| owner["uid"] == owner_uid && owner["blockOwnerDeletion"] == Value::Bool(true))
 }

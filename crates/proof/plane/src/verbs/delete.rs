@@ -44,9 +44,7 @@ impl DeleteOptions {
         let policy = options["propagationPolicy"].as_str();
         let orphan = options["orphanDependents"].as_bool();
         if policy.is_some() && orphan.is_some() {
-            return Err(Refusal::bad_request(
-                "orphanDependents and deletionPropagation cannot be both set",
-            ));
+            return Err(Refusal::bad_request("orphanDependents and deletionPropagation cannot be both set"));
         }
         let propagation = match (policy, orphan) {
             (Some("Orphan"), _) | (_, Some(true)) => Some(Propagation::Orphan),
@@ -84,11 +82,7 @@ pub(crate) enum Deleted {
 
 impl Cluster {
     /// Deletes one object and settles what follows.
-    pub(crate) fn delete(
-        &mut self,
-        place: &Place,
-        options: &DeleteOptions,
-    ) -> Result<Deleted, Refusal> {
+    pub(crate) fn delete(&mut self, place: &Place, options: &DeleteOptions) -> Result<Deleted, Refusal> {
         let old = self.object(place)?;
         preconditions(place, &old, options)?;
         rules::on_delete(place)?;
@@ -115,23 +109,14 @@ impl Cluster {
         let held = !finalizers.is_empty()
             || (namespace && old["spec"]["finalizers"].as_array().is_some_and(|a| !a.is_empty()));
         if !held && grace == 0 {
-            self.erase(&place.resource, &place.key).map_or_else(
-                || Deleted::Gone(old.clone()),
-                Deleted::Gone,
-            )
+            self.erase(&place.resource, &place.key).map_or_else(|| Deleted::Gone(old.clone()), Deleted::Gone)
         } else {
             let marked = self.mark(place, old, finalizers, grace);
             Deleted::Waiting(self.commit_mark(place, old, marked))
         }
     }
 
-    fn mark(
-        &self,
-        place: &Place,
-        old: &Value,
-        finalizers: Vec<Value>,
-        grace: i64,
-    ) -> Value {
+    fn mark(&self, place: &Place, old: &Value, finalizers: Vec<Value>, grace: i64) -> Value {
         let mut object = old.clone();
         let metadata = map_mut(&mut object, "metadata");
         let before = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);

@@ -22,7 +22,7 @@ pub(crate) struct Page {
 impl Cluster {
     /// One page of a collection.
     pub(crate) fn list(&self, place: &Place, query: &Query) -> Result<Page, Refusal> {
-        query.fields.check(&place.resource, &place.kind.version, &query.labels)?;
+        query.fields.check(&place.resource)?;
         let current = self.store.version();
         let token = query.continue_token.as_deref().map(Token::read).transpose()?;
         let (version, after) = match (&token, query.version) {
@@ -30,9 +30,7 @@ impl Cluster {
             (None, Some(asked)) if current < asked => {
                 return Err(Refusal::version_in_the_future(asked, current));
             }
-            (None, Some(asked)) if query.version_match == Some(VersionMatch::Exact) => {
-                (asked, None)
-            }
+            (None, Some(asked)) if query.version_match == Some(VersionMatch::Exact) => (asked, None),
             _ => (current, None),
         };
         let past;

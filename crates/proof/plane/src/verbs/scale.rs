@@ -30,11 +30,8 @@ impl Cluster {
             })?,
         };
         if replicas < 0 {
-            let cause = cause::invalid(
-                "spec.replicas",
-                &replicas.into(),
-                "must be greater than or equal to 0",
-            );
+            let cause =
+                cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
             return Err(Refusal::invalid("autoscaling", "Scale", &place.key.name, &[cause]));
         }
         let mut object = Value::clone(&old);

@@ -51,14 +51,11 @@ impl Cluster {
         let now = self.now();
         let uid = self.uid();
         let metadata = map_mut(&mut object, "metadata");
-        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"]
-        {
+        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"] {
             metadata.shift_remove(field);
         }
         if metadata.get("resourceVersion").is_some_and(|version| version != "") {
-            return Err(Refusal::bad_request(
-                "resourceVersion should not be set on objects to be created",
-            ));
+            return Err(Refusal::bad_request("resourceVersion should not be set on objects to be created"));
         }
         metadata.insert("uid".into(), uid.into());
         metadata.insert("creationTimestamp".into(), seconds(now).into());
@@ -102,8 +99,7 @@ impl Cluster {
         carry_over(place, &old, &mut object, part);
         self.prepare(place, &mut object, Some(&old))?;
         rules::on_update(self, place, &old, &mut object, part)?;
-        if changed_beyond_metadata(place, &old, &object, part) && rules::has_generation(&place.kind)
-        {
+        if changed_beyond_metadata(place, &old, &object, part) && rules::has_generation(&place.kind) {
             let next = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             object["metadata"]["generation"] = next.into();
         }
@@ -124,8 +120,7 @@ impl Cluster {
         let waits = object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) > 0;
         let namespace_held = place.resource == Resource::new("", "namespaces")
             && object["spec"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
-        let owners_changed =
-            old["metadata"]["ownerReferences"] != object["metadata"]["ownerReferences"];
+        let owners_changed = old["metadata"]["ownerReferences"] != object["metadata"]["ownerReferences"];
         let stored = self.store.put(&place.resource, &place.key, object);
         if going && !held && !waits && !namespace_held {
             self.erase(&place.resource, &place.key);
@@ -190,9 +185,8 @@ impl Cluster {
         }
         let old_uid = old["metadata"]["uid"].as_str().unwrap_or_default();
         if !uid.is_empty() && uid != old_uid {
-            let detail = format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {old_uid}"
-            );
+            let detail =
+                format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {old_uid}");
             return Err(Refusal::conflict(place.about(), name, &detail));
         }
         if !version.is_empty() && version != "0" && old["metadata"]["resourceVersion"] != version {
@@ -202,12 +196,7 @@ impl Cluster {
     }
 
     /// The object has the types of its kind, and no other fields.
-    fn typed(
-        &mut self,
-        place: &Place,
-        object: &mut Value,
-        options: WriteOptions,
-    ) -> Result<(), Refusal> {
+    fn typed(&mut self, place: &Place, object: &mut Value, options: WriteOptions) -> Result<(), Refusal> {
         let kind = &place.kind;
         let refuse = |why: &str| {
             Refusal::bad_request(format!(
@@ -216,13 +205,11 @@ impl Cluster {
             ))
         };
         let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
-        let mut unknown =
-            proto::conform(&api_version, &kind.kind, object).map_err(|why| refuse(&why))?;
+        let mut unknown = proto::conform(&api_version, &kind.kind, object).map_err(|why| refuse(&why))?;
         if let Some(schema) = &kind.schema {
             unknown.extend(schema.prune(object));
         }
-        let texts: Vec<String> =
-            unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+        let texts: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
         if options.strict && !texts.is_empty() {
             return Err(refuse(&format!("strict decoding error: {}", texts.join(", "))));
         }
@@ -249,12 +236,7 @@ impl Cluster {
     }
 
     /// Prunes, defaults and validates.
-    fn prepare(
-        &self,
-        place: &Place,
-        object: &mut Value,
-        old: Option<&Value>,
-    ) -> Result<(), Refusal> {
+    fn prepare(&self, place: &Place, object: &mut Value, old: Option<&Value>) -> Result<(), Refusal> {
         let mut causes = Vec::new();
         if let Some(schema) = &place.kind.schema {
             schema.default(object);
@@ -307,10 +289,7 @@ fn type_agrees(place: &Place, object: &mut Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn namespace_agrees(
-    place: &Place,
-    metadata: &mut serde_json::Map<String, Value>,
-) -> Result<(), Refusal> {
+fn namespace_agrees(place: &Place, metadata: &mut serde_json::Map<String, Value>) -> Result<(), Refusal> {
     if !place.kind.namespaced {
         metadata.shift_remove("namespace");
         return Ok(());

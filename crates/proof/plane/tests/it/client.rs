@@ -75,8 +75,7 @@ async fn generation_counts_changes_of_the_spec_alone() {
     let two = api.patch_scale("web", &PatchParams::default(), &Patch::Merge(scale)).await.unwrap();
     assert_eq!(two.spec.unwrap().replicas, Some(3));
     let status = json!({ "status": { "replicas": 3 }, "spec": { "replicas": 9 } });
-    let three =
-        api.patch_status("web", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    let three = api.patch_status("web", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     assert_eq!(three.metadata.generation, Some(2));
     assert_eq!(three.spec.replicas, Some(3));
 }
@@ -117,4 +116,181 @@ async fn a_pod_without_a_node_goes_at_once_and_one_with_a_node_waits_for_its_kub
     assert_eq!(going.metadata.deletion_grace_period_seconds, Some(30));
     api.delete("one", &DeleteParams::default().grace_period(0)).await.unwrap();
     assert_eq!(code(api.get("one").await), 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_from_a_forgotten_version_gets_410() {
+    let plane = Plane::new(Options { history_max: 4, ..Options::default() });
+    let api: Api<ConfigMap> = Api::default_namespaced(plane.client());
+    let first = api.create(&PostParams::default(), &config_map("one")).await.unwrap();
+    for count in 0..9 {
+        let patch = json!({ "data": { "count": count.to_string() } });
+        api.patch("one", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+    let version = first.metadata.resource_version.unwrap();
+    let mut watch = api.watch(&WatchParams::default(), &version).await.unwrap().boxed();
+    match watch.try_next().await.unwrap() {
+        Some(WatchEvent::Error(status)) => assert_eq!(status.code, 410),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reflector_follows_by_list_and_by_streaming() {
+    use kube::runtime::{WatchStreamExt as _, reflector, watcher};
+    for config in [watcher::Config::default(), watcher::Config::default().streaming_lists()] {
+        let (_plane, client) = plane();
+        let api: Api<ConfigMap> = Api::default_namespaced(client);
+        api.create(&PostParams::default(), &config_map("one")).await.unwrap();
+        let (reader, writer) = reflector::store();
+        let mut events = reflector(writer, watcher(api.clone(), config)).applied_objects().boxed();
+        assert_eq!(events.try_next().await.unwrap().unwrap().metadata.name.unwrap(), "one");
+        api.create(&PostParams::default(), &config_map("two")).await.unwrap();
+        assert_eq!(events.try_next().await.unwrap().unwrap().metadata.name.unwrap(), "two");
+        assert_eq!(reader.state().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_of_one_moment() {
+    let (_plane, client) = plane();
+    let api: Api<ConfigMap> = Api::default_namespaced(client);
+    for name in ["a", "b", "c"] {
+        api.create(&PostParams::default(), &config_map(name)).await.unwrap();
+    }
+    let first = api.list(&ListParams::default().limit(2)).await.unwrap();
+    assert_eq!(first.metadata.remaining_item_count, Some(1));
+    api.delete("c", &DeleteParams::default()).await.unwrap();
+    api.create(&PostParams::default(), &config_map("d")).await.unwrap();
+    let token = first.metadata.continue_.unwrap();
+    let second = api.list(&ListParams::default().limit(2).continue_token(&token)).await.unwrap();
+    let names: Vec<_> = second.items.into_iter().filter_map(|one| one.metadata.name).collect();
+    assert_eq!(names, ["c"]);
+    assert_eq!(first.metadata.resource_version, second.metadata.resource_version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finalizer_holds_an_object_until_it_is_taken_away() {
+    let (_plane, client) = plane();
+    let api: Api<ConfigMap> = Api::default_namespaced(client);
+    let mut held = config_map("one");
+    held.metadata.finalizers = Some(vec!["example.io/held".into()]);
+    api.create(&PostParams::default(), &held).await.unwrap();
+    api.delete("one", &DeleteParams::default()).await.unwrap();
+    assert!(api.get("one").await.unwrap().metadata.deletion_timestamp.is_some());
+    let patch = json!({ "metadata": { "finalizers": null } });
+    api.patch("one", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    assert_eq!(code(api.get("one").await), 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dependents_go_with_their_owner_or_are_orphaned() {
+    for (params, kept) in [
+        (DeleteParams::background(), false),
+        (DeleteParams::foreground(), false),
+        (DeleteParams::orphan(), true),
+    ] {
+        let (_plane, client) = plane();
+        let api: Api<ConfigMap> = Api::default_namespaced(client);
+        let owner = api.create(&PostParams::default(), &config_map("owner")).await.unwrap();
+        let mut child = config_map("child");
+        child.metadata.owner_references = Some(read(json!([{
+            "apiVersion": "v1", "kind": "ConfigMap", "name": "owner",
+            "uid": owner.metadata.uid, "blockOwnerDeletion": true,
+        }])));
+        api.create(&PostParams::default(), &child).await.unwrap();
+        api.delete("owner", &params).await.unwrap();
+        assert_eq!(code(api.get("owner").await), 404);
+        match api.get_opt("child").await.unwrap() {
+            Some(child) => assert!(kept && child.metadata.owner_references.is_none()),
+            None => assert!(!kept, "{params:?} must keep the dependent"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreground_owner_waits_for_a_held_dependent() {
+    let (_plane, client) = plane();
+    let api: Api<ConfigMap> = Api::default_namespaced(client);
+    let owner = api.create(&PostParams::default(), &config_map("owner")).await.unwrap();
+    let mut child = config_map("child");
+    child.metadata.finalizers = Some(vec!["example.io/held".into()]);
+    child.metadata.owner_references = Some(read(json!([{
+        "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.metadata.uid,
+        "blockOwnerDeletion": true,
+    }])));
+    api.create(&PostParams::default(), &child).await.unwrap();
+    api.delete("owner", &DeleteParams::foreground()).await.unwrap();
+    assert!(api.get("owner").await.unwrap().metadata.deletion_timestamp.is_some());
+    let patch = json!({ "metadata": { "finalizers": null } });
+    api.patch("child", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    assert_eq!(code(api.get("owner").await), 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_goes_when_it_is_empty_and_takes_nothing_new_meanwhile() {
+    let (_plane, client) = plane();
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
+    let made = read(json!({ "metadata": { "name": "gone" } }));
+    namespaces.create(&PostParams::default(), &made).await.unwrap();
+    let api: Api<ConfigMap> = Api::namespaced(client, "gone");
+    let mut held = config_map("one");
+    held.metadata.finalizers = Some(vec!["example.io/held".into()]);
+    api.create(&PostParams::default(), &held).await.unwrap();
+    namespaces.delete("gone", &DeleteParams::default()).await.unwrap();
+    assert_eq!(code(api.create(&PostParams::default(), &config_map("two")).await), 403);
+    let patch = json!({ "metadata": { "finalizers": null } });
+    api.patch("one", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    assert_eq!(code(namespaces.get("gone").await), 404);
+    assert_eq!(code(api.create(&PostParams::default(), &config_map("two")).await), 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_eviction_spends_its_budget_and_is_refused_beyond_it() {
+    use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+    let (_plane, client) = plane();
+    let pods: Api<Pod> = Api::default_namespaced(client.clone());
+    for name in ["one", "two"] {
+        let pod: Pod = read(json!({
+            "metadata": { "name": name, "labels": { "app": "web" } },
+            "spec": { "nodeName": "n", "containers": [{ "name": "main", "image": "web:1" }] },
+        }));
+        pods.create(&PostParams::default(), &pod).await.unwrap();
+        let status = json!({ "status": {
+            "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] } });
+        pods.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    }
+    let budgets: Api<PodDisruptionBudget> = Api::default_namespaced(client);
+    let budget: PodDisruptionBudget = read(json!({
+        "metadata": { "name": "guard" },
+        "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": "web" } } },
+    }));
+    budgets.create(&PostParams::default(), &budget).await.unwrap();
+    assert_eq!(code(pods.evict("one", &Default::default()).await), 429);
+    let status = json!({ "status": { "observedGeneration": 1, "disruptionsAllowed": 1,
+        "desiredHealthy": 1, "currentHealthy": 2, "expectedPods": 2 } });
+    budgets.patch_status("guard", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    pods.evict("one", &Default::default()).await.unwrap();
+    assert_eq!(code(pods.evict("two", &Default::default()).await), 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_served_is_refused_by_name() {
+    let (_plane, client) = plane();
+    let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
+    let apply = PatchParams::apply("me");
+    let refused = api.patch("one", &apply, &Patch::Apply(config_map("one"))).await.unwrap_err();
+    assert!(refused.to_string().contains("server-side apply"), "{refused}");
+    let pods: Api<Pod> = Api::default_namespaced(client);
+    let refused = pods.logs("one", &Default::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("pods/log"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_over_the_limit_is_refused() {
+    let plane = Plane::new(Options { body_bytes_max: 200, ..Options::default() });
+    let api: Api<ConfigMap> = Api::default_namespaced(plane.client());
+    let mut large = config_map("one");
+    large.data = Some(BTreeMap::from([("a".into(), "x".repeat(300))]));
+    assert_eq!(code(api.create(&PostParams::default(), &large).await), 413);
 }

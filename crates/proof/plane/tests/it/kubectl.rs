@@ -39,7 +39,8 @@ fn normalised(text: &str) -> String {
         (r"10\.96\.\d+\.\d+", "ADDRESS"),
         (r" +(\d+[smh])+( |$)", " AGE$2"),
         (r" +(AGE|CLUSTER-IP|EXTERNAL-IP|PORT\(S\)|ADDRESS|<none>|\d+/TCP)", " $1"),
-        (r"(?m) +$", ""),
+        (r"AGE +", "AGE "),
+        (r" +$", ""),
     ];
     rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
         let pattern = regex::RegexBuilder::new(pattern).multi_line(true).build().unwrap();
