@@ -101,13 +101,19 @@ impl World {
         self.objects.get(key).map(|body| Object::new(key.kind, body).unwrap())
     }
 
-    fn observe(&self, planner: &dyn Planner, key: &Key) -> Option<Observed> {
-        let object = self.object(key)?;
+    pub fn observe(&self, planner: &dyn Planner, key: &Key) -> Option<Observed> {
+        self.observe_in(&self.objects, planner, key)
+    }
+
+    /// What is seen of `objects`, which may be old.
+    pub fn observe_in(&self, objects: &BTreeMap<Key, Value>, planner: &dyn Planner, key: &Key) -> Option<Observed> {
+        let read = |key: &Key| objects.get(key).map(|body| Object::new(key.kind, body).unwrap());
+        let object = read(key)?;
         let mut related = Vec::new();
-        let of = |kind: Kind| self.objects.keys().filter(move |key| key.kind == kind).filter_map(|key| self.object(key));
+        let of = |kind: Kind| objects.keys().filter(move |key| key.kind == kind).filter_map(&read);
         for interest in planner.interests(&object) {
             match interest {
-                Interest::Named(key) => related.extend(self.object(&key)),
+                Interest::Named(key) => related.extend(read(&key)),
                 Interest::Owned(kind) => {
                     related.extend(of(kind).filter(|o| o.meta().is_controlled_by(&object.meta().uid)));
                 }
