@@ -103,6 +103,15 @@ impl Cache {
         due
     }
 
+    /// Notes a binding that the API has accepted but not shown yet. What it showed before the binding is older than that.
+    pub(crate) fn assign(&mut self, namespace: &str, pod: &str, node: &str) {
+        if let Some(pod) = self.pods.get_mut(&Key::new(Kind::Pod, namespace, pod)) {
+            let pod = Arc::make_mut(pod);
+            node.clone_into(&mut pod.node);
+            pod.version += 1;
+        }
+    }
+
     fn known_version(&self, key: &Key) -> Option<u64> {
         match key.kind {
             Kind::Pod => self.pods.get(key).map(|pod| pod.version),
@@ -271,6 +280,17 @@ mod tests {
         assert_eq!(names, [(Kind::Service, "s"), (Kind::ReplicaSet, "rs"), (Kind::Budget, "b")]);
         assert_eq!(cache.remove(&Key::new(Kind::Pod, "ns", "p")), due);
         assert!(cache.pods_of("u").is_empty());
+    }
+
+    #[test]
+    fn a_binding_is_known_before_the_watch_shows_it() {
+        let mut cache = Cache::default();
+        cache.apply(Kind::Pod, pod("9", Some("u"), ""));
+        cache.assign("ns", "p", "n1");
+        cache.apply(Kind::Pod, pod("9", Some("u"), ""));
+        assert_eq!(cache.pods("ns")[0].node, "n1", "what was seen before the binding");
+        cache.apply(Kind::Pod, pod("10", Some("u"), "n1"));
+        assert_eq!((cache.pods("ns")[0].node.as_str(), cache.pods("ns")[0].version), ("n1", 10));
     }
 
     #[test]

@@ -339,6 +339,9 @@ impl Runner {
             Outcome::Done => (String::new(), BTreeSet::new()),
         };
         self.push(due);
+        if let Write::Bind { namespace, pod, node } = write {
+            self.cache.assign(namespace, pod, node);
+        }
         if let Some(event) = told {
             let mut event = event.clone();
             event.message.push_str(&name);
