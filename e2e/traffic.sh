@@ -57,10 +57,11 @@ kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || die "the definitions
 kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || die "no definition of Rollouts"
 TOKEN=$(sed -n 's/.*token: \([0-9a-f]*\).*/\1/p' "$KUBECONFIG")
 background traefik "$TRAEFIK" --entrypoints.web.address=127.0.0.1:8000 --providers.providersthrottleduration=100ms \
-  --experimental.kubernetesingressnginx=true --providers.kubernetesingressnginx=true \
+  --providers.kubernetesingressnginx=true \
   --providers.kubernetesingressnginx.endpoint=https://127.0.0.1:21002 --providers.kubernetesingressnginx.token="$TOKEN" \
   --providers.kubernetesingressnginx.certauthfilepath="$DIR/plane/pki/ca.crt" --global.checknewversion=false --global.sendanonymoususage=false
-background controller "$SERIN_BIN" controller --kubeconfig "$DIR/plane/controller.kubeconfig"
+# 8080 is where the pods are.
+background controller "$SERIN_BIN" controller --kubeconfig "$DIR/plane/controller.kubeconfig" --healthzPort=8081
 kubectl apply -f manifests/sample-app.yaml > /dev/null || die "the application was refused"
 kubectl config set-context --current --namespace=sample-app > /dev/null
 
@@ -69,6 +70,7 @@ state() { kubectl get rollout sample-app -o jsonpath='{.status.phase}/{.status.c
 reach() { # phase [step]: waits until the Rollout is there and the controller has seen the present spec
   local i s phase step
   for i in $(seq 1 600); do
+    for pid in "${PIDS[@]}"; do [ -d "/proc/$pid" ] || die "a process that this test started has ended (waiting for $1)"; done
     s=$(state 2> /dev/null); IFS=/ read -r phase step _ generations <<< "$s"
     [ "$phase" = "$1" ] && [ "${2:-$step}" = "$step" ] && [ "${generations%-*}" = "${generations#*-}" ] && return 0
     sleep 0.1

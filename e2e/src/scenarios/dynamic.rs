@@ -34,8 +34,8 @@ pub(super) async fn dynamic_stable_scale(s: &Stage) -> Result<()> {
     to_75(s, "").await?;
     s.abort().await?;
     s.phase("Degraded").await?;
-    s.pods(&[(1, 4)]).await?;
-    s.bind(1, 2).await?; // three of four
+    s.pods(&[(1, 3), (2, 3)]).await?; // one step back is 25, which leaves three to stable
+    s.bind(1, 2).await?;
     s.pods(&[(1, 4), (2, 1)]).await?;
     s.weight(25).await?;
     s.stays("the canary's Service while stable is not complete", |view| {
@@ -52,12 +52,15 @@ pub(super) async fn abort_scale_down_delay(s: &Stage) -> Result<()> {
     to_75(s, ", abortScaleDownDelaySeconds: 5").await?;
     s.abort().await?;
     s.phase("Degraded").await?;
-    s.pods(&[(1, 4)]).await?;
+    s.pods(&[(1, 3), (2, 3)]).await?;
     s.stays("weight, pods and no deadline while stable is not ready", |view| {
         view.weight() == 75 && view.pods_of(2) == Some(3) && !view.has_deadline(2)
     })
     .await?;
-    s.bind(1, 3).await?;
+    s.bind(1, 2).await?;
+    s.pods(&[(1, 4), (2, 3)]).await?;
+    s.until("no deadline before weight 0", |view| view.weight() != 0 && !view.has_deadline(2)).await?;
+    s.bind(1, 1).await?;
     s.weight(0).await?;
     s.until("all canary pods wait for the deadline", |view| {
         view.has_deadline(2) && view.pods_of(2) == Some(3)
