@@ -15,7 +15,7 @@ pub(crate) fn find(sets: &[Set<'_>], wanted: &Value, status: &RolloutStatus) -> 
 }
 
 fn is_for(set: &Set<'_>, wanted: &Value) -> bool {
-    !set.is_deleting() && template::equal(&set.template, wanted, &injected(set))
+    !set.hash.is_empty() && !set.is_deleting() && template::equal(&set.template, wanted, &injected(set))
 }
 
 /// The labels and annotations that are recorded as put into a ReplicaSet's template.

@@ -410,13 +410,13 @@ fn assemble(
             late.splice(0..0, early);
         }
     }
-    let mut events = Vec::new();
+    let mut events = refusal(scene);
     match status {
         Some(mut write) => {
             write.events.extend(late);
             ordered.push(write);
         }
-        None => events = late,
+        None => events.extend(late),
     }
     ordered.append(&mut last);
     ordered.splice(0..0, annotate);
@@ -426,6 +426,21 @@ fn assemble(
     let reasons = reasons(scene.status(), next, &routed.error);
     let wake = news.wakes.into_iter().filter(|&at| scene.now < at).min();
     Act { writes: ordered, events, wake, reasons }
+}
+
+/// The API refused a write of the previous pass, other than the creation of the ReplicaSet, which has a condition.
+fn refusal(scene: &Scene<'_>) -> Vec<Event> {
+    let refused = scene.observed.refused.as_ref().filter(|refused| refused.target != writes_key(scene));
+    let Some(refused) = refused else { return Vec::new() };
+    let reason = if refused.target.kind == kinds::REPLICA_SET {
+        EventReason::ReplicaSetUpdateError
+    } else if refused.target.kind == kinds::INGRESS {
+        EventReason::TrafficRoutingError
+    } else {
+        EventReason::ReconciliationError
+    };
+    let text = format!("{} was refused: {}", refused.target, refused.message);
+    vec![Tell::warning(reason, text).about(scene.object())]
 }
 
 fn reasons(old: &RolloutStatus, next: &RolloutStatus, error: &Option<String>) -> Vec<String> {

@@ -175,13 +175,16 @@ fn play(seed_number: u64, strategy: Value, actions: &[&str], check: bool) -> Res
 
 fn end(mut world: World, key: &Key, check: bool) -> Result<Value, String> {
     for _ in 0..400 {
+        let mut quiet = 0;
         for _ in 0..50 {
             let wrote = world.pass();
             if check {
                 is_safe(&world)?;
             }
             world.run_sets();
-            if !wrote {
+            // The ReplicaSet controller may have moved after the last quiet pass.
+            quiet = if wrote { 0 } else { quiet + 1 };
+            if quiet == 2 {
                 break;
             }
         }
@@ -209,6 +212,7 @@ fn end(mut world: World, key: &Key, check: bool) -> Result<Value, String> {
         "index": status["currentStepIndex"],
         "sets": sets,
         "conditions": format!("{conditions:?}"),
+        "weights": status["canary"]["weights"],
         "weight": weight(&world),
         "same": hash_of(&world, "stable") == hash_of(&world, "canary"),
     }))
