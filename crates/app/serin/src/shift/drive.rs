@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use serin_api::kinds;
-use serin_cluster::{Client, Cluster, KubeApi, Listener, Settings, clock};
+use serin_cluster::{Client, Cluster, KubeApi, Listener, Settings, State as Watch, clock};
 use serin_engine::{Engine, Options};
 use serin_kernel::{Key, Kind, Object};
 use serin_rollout::shift::{self, Phase, ShiftPlanner, State};
@@ -66,6 +66,11 @@ async fn follow(cluster: &Cluster, news: &News, target: &Key, from: &str) -> any
     let old_key = kinds::DEPLOYMENT.key(target.namespace.clone(), from);
     let (mut told, mut seen) = (String::new(), false);
     loop {
+        // Before everything is listed, what is missing is not gone.
+        if cluster.ensure(kinds::DEPLOYMENT) != Watch::Synced {
+            news.0.notified().await;
+            continue;
+        }
         let Some(object) = cluster.get(target) else {
             if seen {
                 eprintln!("deployment {:?} is gone", target.name);

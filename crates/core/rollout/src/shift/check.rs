@@ -60,7 +60,7 @@ fn no_service(named: Option<&str>, from: &str, to: &str) -> String {
 }
 
 /// What speaks against moving pods from one Deployment to the other, given the namespace's Services and
-/// HorizontalPodAutoscalers. `service` is the one that was named, if one was.
+/// autoscalers (HPA). `service` is the one that was named, if one was.
 #[must_use]
 pub fn check(
     from: &Deployment,

@@ -102,6 +102,9 @@ impl Order {
     /// # Errors
     /// The first thing that cannot be done.
     pub fn check(&self, to: &str) -> Result<(), InvalidState> {
+        if self.from == to {
+            return Err(InvalidState::Itself(self.from.clone()));
+        }
         let last = self.steps.last().copied().unwrap_or_default();
         let first = self.steps.first().copied().unwrap_or_default();
         let rises = self.steps.is_sorted_by(|a, b| a < b);
@@ -113,9 +116,6 @@ impl Order {
         }
         if self.delete_old && last != 100 {
             return Err(InvalidState::KeepsOld(last));
-        }
-        if self.from == to {
-            return Err(InvalidState::Itself(self.from.clone()));
         }
         Ok(())
     }

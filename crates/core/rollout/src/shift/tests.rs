@@ -189,7 +189,9 @@ fn every_small_shift_ends_and_every_abort_leads_back() {
                     let mut world = fresh();
                     for _ in 0..passes {
                         let (writes, wake) = world.writes();
-                        writes.iter().for_each(|write| world.apply(write));
+                        for write in &writes {
+                            world.apply(write);
+                        }
                         world.controllers();
                         world.now = wake.unwrap_or(world.now).max(world.now);
                     }
