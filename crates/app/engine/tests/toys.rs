@@ -197,7 +197,7 @@ fn parts(value: &Value) -> Option<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn a_toy_becomes_what_it_should_be_and_then_costs_nothing() {
-    let world = World::new(|api| drop(api.put(&toy("a"), sized(3))));
+    let world = World::new(|api| api.put(&toy("a"), sized(3)));
     world.until("three parts", &toy("a"), |toy| parts(toy) == Some(3)).await;
     world.api.put(&toy("b"), sized(1));
     world.until("one part", &toy("b"), |toy| parts(toy) == Some(1)).await;
@@ -221,7 +221,7 @@ async fn a_toy_becomes_what_it_should_be_and_then_costs_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn two_writes_of_one_pass_to_one_object_do_not_conflict() {
-    let world = World::new(|api| drop(api.put(&toy("a"), sized(0))));
+    let world = World::new(|api| api.put(&toy("a"), sized(0)));
     world.until("both writes", &toy("a"), |toy| parts(toy) == Some(0)).await;
     let patches = world.api.requests().iter().filter(|request| request.starts_with("patch")).count();
     assert_eq!((patches, world.engine.snapshot().conflicts), (2, 0));
@@ -270,7 +270,7 @@ async fn a_bad_object_is_frozen_says_so_and_thaws_when_it_is_changed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_answered_past_the_cache() {
-    let world = World::new(|api| drop(api.put(&toy("a"), json!({"spec": {"mood": "ask-once"}}))));
+    let world = World::new(|api| api.put(&toy("a"), json!({"spec": {"mood": "ask-once"}})));
     world.until("no such part", &toy("a"), |toy| toy["status"]["seen"] == json!(false)).await;
     world.api.put(&PART.key("n", "x"), json!({}));
     world.api.edit(&toy("a"), |toy| toy["spec"]["again"] = json!(1));
@@ -313,7 +313,7 @@ async fn each_failure_is_survived() {
 
 #[tokio::test(start_paused = true)]
 async fn watches_may_be_cut_and_history_forgotten() {
-    let world = World::new(|api| drop(api.put(&toy("a"), sized(1))));
+    let world = World::new(|api| api.put(&toy("a"), sized(1)));
     world.until("start", &toy("a"), |toy| parts(toy) == Some(1)).await;
     for round in 2..20 {
         world.api.cut_watches();
@@ -361,7 +361,7 @@ async fn nothing_is_planned_before_all_that_is_needed_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn stopping_finishes_the_passes_and_halting_ends_them() {
-    let world = World::new(|api| drop(api.put(&toy("a"), sized(1))));
+    let world = World::new(|api| api.put(&toy("a"), sized(1)));
     world.until("start", &toy("a"), |toy| parts(toy) == Some(1)).await;
     world.stop.cancel();
     timeout(Duration::from_secs(5), world.task).await.expect("it ends").unwrap();

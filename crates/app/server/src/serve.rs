@@ -17,7 +17,6 @@ pub struct ServeError {
 }
 
 /// `/metrics`, answered by `text` at each scrape.
-#[must_use]
 pub fn metrics(text: Arc<dyn Fn() -> String + Send + Sync>) -> Router {
     let answer =
         move || async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text()) };
@@ -25,7 +24,6 @@ pub fn metrics(text: Arc<dyn Fn() -> String + Send + Sync>) -> Router {
 }
 
 /// `/healthz`, which says `ok` as long as anything answers.
-#[must_use]
 pub fn health() -> Router {
     Router::new().route("/healthz", get(|| async { "ok" }))
 }

@@ -135,7 +135,7 @@ impl Cluster {
     #[must_use]
     pub fn new(api: Arc<dyn Api>, settings: Settings, stop: CancellationToken) -> Self {
         let limit = Limit::new(settings.qps, settings.burst);
-        let (recorder, lanes) = Recorder::new(settings.component.clone());
+        let (recorder, lanes) = Recorder::new(&settings.component);
         let inner = Arc::new(Inner {
             api,
             settings,
@@ -223,7 +223,7 @@ impl Cluster {
                 Interest::Named(key) => related.extend(store.get(&key.namespace, &key.name).cloned()),
                 Interest::Owned(_) => related.extend(store.owned(&object.meta().uid).cloned()),
                 Interest::Selected { namespace, selector, .. } => {
-                    related.extend(store.selected(namespace, selector))
+                    related.extend(store.selected(namespace, selector));
                 }
             }
         }
@@ -355,6 +355,12 @@ impl Inner {
     pub(crate) fn notify(&self, change: &Change) {
         for listener in self.listeners.read().iter() {
             listener.changed(change);
+        }
+    }
+
+    pub(crate) fn notify_all<'a>(&self, changes: impl IntoIterator<Item = &'a Change>) {
+        for change in changes {
+            self.notify(change);
         }
     }
 

@@ -94,12 +94,12 @@ async fn list(inner: &Inner, watched: &Watched) -> Result<String, Failure> {
             let Some(object) = watched.take_in(value) else { continue };
             names.insert(name_of(&object));
             let change = watched.store.lock().set(object, false);
-            change.iter().for_each(|change| inner.notify(change));
+            inner.notify_all(&change);
         }
         next = page.next;
         if next.is_none() {
             let gone = watched.store.lock().retain(&names, &page.version);
-            gone.iter().for_each(|change| inner.notify(change));
+            inner.notify_all(&gone);
             become_synced(inner, watched);
             return Ok(page.version);
         }
@@ -134,7 +134,7 @@ async fn watch(
         let mut store = watched.store.lock();
         let change = if deleted { store.remove(&object) } else { store.set(object, false) };
         drop(store);
-        change.iter().for_each(|change| inner.notify(change));
+        inner.notify_all(&change);
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ fn become_synced(inner: &Inner, watched: &Watched) {
 
 fn become_absent(inner: &Inner, watched: &Watched) {
     let gone = watched.store.lock().retain(&HashSet::new(), "");
-    gone.iter().for_each(|change| inner.notify(change));
+    inner.notify_all(&gone);
     let before = std::mem::replace(&mut *watched.state.lock(), State::Absent);
     if before != State::Absent {
         tracing::info!(kind = %watched.scope.kind, "there is no such kind in this cluster");

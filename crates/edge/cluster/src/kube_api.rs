@@ -18,11 +18,7 @@ use serde_json::{Value, json};
 use serin_kernel::{Key, Kind, Precondition, Propagation};
 use tokio::time::timeout;
 
-use crate::{
-    Api, Call, Failure, Listed, Scope, Seen, Verb,
-    access::AccessError,
-    classify,
-};
+use crate::{Api, Call, Failure, Listed, Scope, Seen, Verb, access::AccessError, classify};
 
 /// How long an answer may take. The API server itself gives up after 60 s; half of that leaves time to try again
 /// before a lease is lost on a slow path.

@@ -59,8 +59,8 @@ impl MemoryApi {
     }
 
     /// Sets an object as somebody else would, and gives it its metadata.
-    pub fn put(&self, key: &Key, value: Value) -> Value {
-        self.change(|world| world.store(key, value))
+    pub fn put(&self, key: &Key, value: Value) {
+        self.change(|world| world.store(key, value));
     }
 
     /// Changes an object as somebody else would.

@@ -71,12 +71,12 @@ pub(crate) struct Lane {
 }
 
 impl Recorder {
-    pub(crate) fn new(component: String) -> (Self, Vec<Lane>) {
+    pub(crate) fn new(component: &str) -> (Self, Vec<Lane>) {
         let shared = Arc::new(Shared::default());
         let (senders, lanes) = (0..LANES)
             .map(|_| {
                 let (sender, queue) = mpsc::channel(QUEUED_MAX);
-                (sender, Lane { queue, component: component.clone(), shared: shared.clone() })
+                (sender, Lane { queue, component: component.to_owned(), shared: shared.clone() })
             })
             .unzip();
         (Self { lanes: senders, shared }, lanes)
@@ -180,9 +180,8 @@ async fn deliver(inner: &Inner, event: &Event, mut send: Send) -> Result<(), Fai
             Send::Create(name, body) => (name, Verb::Create(body.clone())),
             Send::Repeat(name, patch, _) => (name, Verb::Merge(patch.clone())),
         };
-        let failure = match inner.call(Call { target: EVENT.key(namespace, name), verb }).await {
-            Ok(_) => return Ok(()),
-            Err(failure) => failure,
+        let Err(failure) = inner.call(Call { target: EVENT.key(namespace, name), verb }).await else {
+            return Ok(());
         };
         match (failure, send) {
             // The first telling has been swept away meanwhile (events live for an hour): tell it anew.

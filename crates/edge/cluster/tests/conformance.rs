@@ -96,7 +96,7 @@ async fn lists_and_watches_tell_the_same_story(api: &dyn Api) {
     let scope = Scope { kind: CONFIG, namespace: Some("default".to_owned()), selector: None };
     let listed = api.list(&scope, None).await.expect("listed");
     assert!(!listed.items.iter().any(|item| meta(item, "name") == key.name));
-    let mut watch = api.watch(&scope, &listed.version, Duration::from_secs(60)).await.expect("watching");
+    let mut watch = api.watch(&scope, &listed.version, Duration::from_mins(1)).await.expect("watching");
     call(api, &key, Verb::Create(body(&key, "1"))).await.expect("created");
     call(api, &key, Verb::Merge(json!({"data": {"k": "2"}}))).await.expect("patched");
     call(api, &key, Verb::Delete(Propagation::Background, Precondition::default())).await.expect("deleted");
@@ -169,7 +169,7 @@ async fn wait(what: &str, test: impl Fn() -> bool) {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(Duration::from_secs(60), reached).await.unwrap_or_else(|_| panic!("never came: {what}"));
+    timeout(Duration::from_mins(1), reached).await.unwrap_or_else(|_| panic!("never came: {what}"));
 }
 
 #[tokio::test(start_paused = true)]

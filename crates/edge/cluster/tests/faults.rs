@@ -57,10 +57,10 @@ fn error(code: u16, reason: &str) -> Response<AnyBody> {
 /// A client whose requests fail in every way while `faulty`: before the API has them, after it has carried them out,
 /// and in the middle of a watch.
 fn faulty_client(plane: &Plane, seed: u64, faulty: Arc<AtomicBool>) -> Client {
-    let service = plane.service();
+    let inner = plane.service();
     let dice = Arc::new(Mutex::new(Dice(seed)));
-    let faults = tower::service_fn(move |request: Request<_>| {
-        let (service, dice, on) = (service.clone(), dice.clone(), faulty.load(Ordering::Acquire));
+    let service = tower::service_fn(move |request: Request<_>| {
+        let (service, dice, on) = (inner.clone(), dice.clone(), faulty.load(Ordering::Acquire));
         async move {
             let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
             let fault = if on { dice.lock().roll(12) } else { 99 };
@@ -86,7 +86,7 @@ fn faulty_client(plane: &Plane, seed: u64, faulty: Arc<AtomicBool>) -> Client {
             }))
         }
     });
-    Client::new(faults, "default")
+    Client::new(service, "default")
 }
 
 fn body(key: &Key, value: u64) -> serde_json::Value {
