@@ -48,7 +48,7 @@ pub(crate) fn resource(cluster: &mut Cluster, call: &Call<'_>, target: &Target) 
         .registry
         .find(&target.group, &target.version, &target.plural)
         .ok_or_else(Refusal::no_such_resource)?;
-    if kind.namespaced != !target.namespace.is_empty()
+    if kind.namespaced == target.namespace.is_empty()
         && !(kind.namespaced && target.name.is_empty() && *call.method == Method::GET)
     {
         return Err(Refusal::no_such_resource());
@@ -258,9 +258,10 @@ fn apply_patch(call: &Call<'_>, current: &Value, kind: Option<&KindInfo>) -> Res
 fn required_body(call: &Call<'_>) -> Result<Value, Refusal> {
     let value = content::decode(call.headers, call.body)?
         .ok_or_else(|| Refusal::bad_request("the body of the request is empty"))?;
-    match value.is_object() {
-        true => Ok(value),
-        false => Err(Refusal::bad_request("the body of the request is not an object")),
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(Refusal::bad_request("the body of the request is not an object"))
     }
 }
 

@@ -149,9 +149,10 @@ fn within_depth(value: &Value, left: usize) -> Result<(), Refusal> {
 /// Writes a value in the accepted language.
 #[must_use]
 pub(crate) fn encode(value: &Value, yaml: bool) -> Bytes {
-    let text = match yaml {
-        true => serde_saphyr::to_string(value).map_err(|error| error.to_string()),
-        false => serde_json::to_string(value).map_err(|error| error.to_string()),
+    let text = if yaml {
+        serde_saphyr::to_string(value).map_err(|error| error.to_string())
+    } else {
+        serde_json::to_string(value).map_err(|error| error.to_string())
     };
     // A Value has only string keys and finite numbers, which both languages can write.
     Bytes::from(text.unwrap_or_default())

@@ -30,8 +30,8 @@ pub(crate) fn answer(inner: &Inner, call: &Call<'_>) -> Result<Response<Body>, R
     let aggregated = accepted.as_ref().is_ok_and(|accepted| accepted.shape == Shape::Discovery);
     let value = match parts.as_slice() {
         ["version"] => version(),
-        ["api"] if aggregated => return aggregated_document(&kinds, true),
-        ["apis"] if aggregated => return aggregated_document(&kinds, false),
+        ["api"] if aggregated => return Ok(aggregated_document(&kinds, true)),
+        ["apis"] if aggregated => return Ok(aggregated_document(&kinds, false)),
         ["api"] => crate::discovery::core_versions("localhost"),
         ["apis"] => crate::discovery::groups(&kinds),
         _ => found(&kinds, &parts)?,
@@ -41,10 +41,10 @@ pub(crate) fn answer(inner: &Inner, call: &Call<'_>) -> Result<Response<Body>, R
     Ok(whole(200, content::encode(&value, yaml), media_type))
 }
 
-fn aggregated_document(kinds: &[KindInfo], core: bool) -> Result<Response<Body>, Refusal> {
+fn aggregated_document(kinds: &[KindInfo], core: bool) -> Response<Body> {
     let value = crate::discovery::aggregated(kinds, core);
     let media_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    Ok(whole(200, content::encode(&value, false), media_type))
+    whole(200, content::encode(&value, false), media_type)
 }
 
 fn found(kinds: &[KindInfo], parts: &[&str]) -> Result<Value, Refusal> {

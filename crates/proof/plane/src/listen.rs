@@ -173,9 +173,10 @@ impl Guard {
     async fn answer(mut self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/livez");
         let given = request.headers().get(header::AUTHORIZATION).map_or(&[] as &[u8], |v| v.as_bytes());
-        match open || same(given, self.token.as_bytes()) {
-            true => self.service.call(request).await,
-            false => Ok(refused(&Refusal::unauthorized())),
+        if open || same(given, self.token.as_bytes()) {
+            self.service.call(request).await
+        } else {
+            Ok(refused(&Refusal::unauthorized()))
         }
     }
 }

@@ -19,7 +19,9 @@ impl Registry {
     #[must_use]
     pub(crate) fn new(kinds: Vec<KindInfo>) -> Registry {
         let mut registry = Registry::default();
-        kinds.into_iter().for_each(|kind| registry.add(kind));
+        for kind in kinds {
+            registry.add(kind);
+        }
         registry
     }
 

@@ -36,14 +36,14 @@ pub(crate) struct Refusal {
     pub(crate) reason: &'static str,
     /// The text for people.
     pub(crate) message: String,
-    details: Map<String, Value>,
+    details: Box<Map<String, Value>>,
     retry_after_seconds: Option<u32>,
 }
 
 impl Refusal {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Refusal {
         let message = message.into();
-        Refusal { code, reason, message, details: Map::new(), retry_after_seconds: None }
+        Refusal { code, reason, message, details: Box::default(), retry_after_seconds: None }
     }
 
     fn of(mut self, about: About<'_>, name: &str) -> Refusal {
@@ -152,9 +152,7 @@ impl Refusal {
     #[must_use]
     pub(crate) fn patch_does_not_apply(why: &str) -> Refusal {
         tracing::debug!(why, "a patch does not fit its object");
-        Refusal::unprocessable(
-            "the server rejected our request due to an error in our request",
-        )
+        Refusal::unprocessable("the server rejected our request due to an error in our request")
     }
 
     /// No or a wrong bearer token.
@@ -268,7 +266,7 @@ impl Refusal {
             status["reason"] = self.reason.into();
         }
         if !self.details.is_empty() {
-            status["details"] = Value::Object(self.details.clone());
+            status["details"] = Value::Object(Map::clone(&self.details));
         }
         status["code"] = self.code.into();
         status

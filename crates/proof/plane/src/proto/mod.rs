@@ -30,6 +30,7 @@ const TABLE: &str = include_str!("fields.txt");
 
 type Fault = String;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of the table, and all combine")]
 struct Field {
     number: u64,
     name: &'static str,

@@ -89,7 +89,9 @@ pub(super) fn serve(cluster: &mut Cluster, object: &Value) {
     match kinds::from_crd(object) {
         Ok(all) => {
             cluster.registry.remove(&resource_of(object));
-            all.into_iter().for_each(|kind| cluster.registry.add(kind));
+            for kind in all {
+                cluster.registry.add(kind);
+            }
         }
         Err(errors) => tracing::error!(?errors, "an accepted definition cannot be read"),
     }

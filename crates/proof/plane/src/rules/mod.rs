@@ -25,12 +25,7 @@ pub(crate) fn has_generation(kind: &KindInfo) -> bool {
         || matches!(
             (kind.group.as_str(), kind.plural.as_str()),
             ("", "pods")
-                | ("apps", _)
-                | ("networking.k8s.io", _)
-                | ("policy", _)
-                | ("batch", _)
-                | ("discovery.k8s.io", _)
-                | ("apiextensions.k8s.io", _)
+                | ("apps" | "networking.k8s.io" | "policy" | "discovery.k8s.io" | "apiextensions.k8s.io", _)
         )
 }
 
@@ -112,9 +107,10 @@ pub(crate) fn after_erase(cluster: &mut Cluster, resource: &Resource, last: &Val
 pub(crate) fn on_delete(place: &Place) -> Result<(), Refusal> {
     let kept = place.resource == Resource::new("", "namespaces")
         && matches!(place.key.name.as_str(), "default" | "kube-system" | "kube-public");
-    match kept {
-        true => Err(Refusal::forbidden(place.about(), &place.key.name, "this namespace may not be deleted")),
-        false => Ok(()),
+    if kept {
+        Err(Refusal::forbidden(place.about(), &place.key.name, "this namespace may not be deleted"))
+    } else {
+        Ok(())
     }
 }
 

@@ -116,12 +116,13 @@ fn spend(cluster: &mut Cluster, place: &Place, pod: &Value, dry_run: bool) -> Re
         .map(|(key, budget)| (key.clone(), budget.clone()))
         .collect();
     let [(key, budget)] = covering.as_slice() else {
-        return match covering.is_empty() {
-            true => Ok(()),
-            false => Err(Refusal::internal(
+        return if covering.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::internal(
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource \
                  does not support.",
-            )),
+            ))
         };
     };
     let ready = pod["status"]["conditions"]

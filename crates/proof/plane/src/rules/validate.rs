@@ -111,8 +111,8 @@ fn workload(place: &Place, object: &Value, old: Option<&Value>, causes: &mut Vec
         causes.push(cause::required("spec.selector", ""));
     } else if empty {
         let detail = match place.kind.plural.as_str() {
-            "deployments" => "empty selector is invalid for deployment",
-            "replicasets" => "empty selector is invalid for deployment",
+            // Kubernetes says deployment for both.
+            "deployments" | "replicasets" => "empty selector is invalid for deployment",
             "daemonsets" => "empty selector is invalid for daemonset",
             _ => "empty selector is invalid for statefulset",
         };

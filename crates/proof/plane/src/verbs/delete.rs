@@ -128,9 +128,10 @@ impl Cluster {
                 metadata.insert("generation".into(), (generation + 1).into());
             }
         }
-        match finalizers.is_empty() {
-            true => metadata.shift_remove("finalizers"),
-            false => metadata.insert("finalizers".into(), finalizers.into()),
+        if finalizers.is_empty() {
+            metadata.shift_remove("finalizers")
+        } else {
+            metadata.insert("finalizers".into(), finalizers.into())
         };
         if place.resource == Resource::new("", "namespaces") {
             object["status"]["phase"] = "Terminating".into();

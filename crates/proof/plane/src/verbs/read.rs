@@ -70,12 +70,13 @@ pub(crate) fn selected(query: &Query, object: &Value) -> bool {
 }
 
 fn expired(paging: bool, asked: u64, oldest: u64) -> Refusal {
-    match paging {
-        true => Refusal::expired(
+    if paging {
+        Refusal::expired(
             "The provided continue parameter is too old to display a consistent list result. You \
              must start a new list without the continue parameter.",
-        ),
-        false => Refusal::too_old(asked, oldest),
+        )
+    } else {
+        Refusal::too_old(asked, oldest)
     }
 }
 

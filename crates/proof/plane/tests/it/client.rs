@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{
+    DeleteParams, EvictParams, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use serin_plane::{Options, Plane};
@@ -266,12 +268,12 @@ async fn an_eviction_spends_its_budget_and_is_refused_beyond_it() {
         "spec": { "minAvailable": 1, "selector": { "matchLabels": { "app": "web" } } },
     }));
     budgets.create(&PostParams::default(), &budget).await.unwrap();
-    assert_eq!(code(pods.evict("one", &Default::default()).await), 429);
+    assert_eq!(code(pods.evict("one", &EvictParams::default()).await), 429);
     let status = json!({ "status": { "observedGeneration": 1, "disruptionsAllowed": 1,
         "desiredHealthy": 1, "currentHealthy": 2, "expectedPods": 2 } });
     budgets.patch_status("guard", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
-    pods.evict("one", &Default::default()).await.unwrap();
-    assert_eq!(code(pods.evict("two", &Default::default()).await), 429);
+    pods.evict("one", &EvictParams::default()).await.unwrap();
+    assert_eq!(code(pods.evict("two", &EvictParams::default()).await), 429);
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,7 +284,7 @@ async fn what_is_not_served_is_refused_by_name() {
     let refused = api.patch("one", &apply, &Patch::Apply(config_map("one"))).await.unwrap_err();
     assert!(refused.to_string().contains("server-side apply"), "{refused}");
     let pods: Api<Pod> = Api::default_namespaced(client);
-    let refused = pods.logs("one", &Default::default()).await.unwrap_err();
+    let refused = pods.logs("one", &LogParams::default()).await.unwrap_err();
     assert!(refused.to_string().contains("pods/log"), "{refused}");
 }
 

@@ -74,18 +74,15 @@ fn a_kubectl_session_prints_what_a_real_api_server_prints() {
     let folder_of_run = tempfile::tempdir().unwrap();
     let kubeconfig = folder_of_run.path().join("kubeconfig");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = match std::env::var_os("SERIN_PLANE_KUBECONFIG") {
-        Some(other) => {
-            std::fs::copy(other, &kubeconfig).unwrap();
-            None
-        }
-        None => {
-            let plane = Plane::new(Options::default());
-            let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-            let listener = runtime.block_on(plane.listen(addr)).unwrap();
-            std::fs::write(&kubeconfig, listener.kubeconfig()).unwrap();
-            Some(listener)
-        }
+    let listener = if let Some(other) = std::env::var_os("SERIN_PLANE_KUBECONFIG") {
+        std::fs::copy(other, &kubeconfig).unwrap();
+        None
+    } else {
+        let plane = Plane::new(Options::default());
+        let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = runtime.block_on(plane.listen(addr)).unwrap();
+        std::fs::write(&kubeconfig, listener.kubeconfig()).unwrap();
+        Some(listener)
     };
     let file = folder().join("session.txt");
     let recorded = std::fs::read_to_string(&file).unwrap();
