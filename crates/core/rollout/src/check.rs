@@ -7,7 +7,7 @@ use serin_api::{
     rollout::{CanaryStrategy, Rollout, RolloutStatus},
     validate::{self, References},
 };
-use serin_kernel::{Kind, Moment, Observed};
+use serin_kernel::{Kind, Moment, Object, Observed};
 
 use crate::{report, resolve::Resolved};
 
@@ -40,25 +40,30 @@ pub(crate) fn valid<'a>(
     rollout: &'a Rollout,
     resolved: &Resolved,
 ) -> Result<&'a CanaryStrategy, Invalid> {
-    let mut problems = match rollout.spec.workload_ref {
-        None => validate::validate(rollout),
-        Some(_) => {
-            let (template, selector) = (&resolved.template, Some(&resolved.selector));
-            validate::validate_resolved(rollout, validate::Resolved { template, selector })
-        }
+    let mut problems = if rollout.spec.workload_ref.is_none() {
+        validate::validate(rollout)
+    } else {
+        let (template, selector) = (&resolved.template, Some(&resolved.selector));
+        validate::validate_resolved(rollout, validate::Resolved { template, selector })
     };
     problems.extend(validate::unsupported(rollout));
-    problems.extend(validate::validate_references(rollout, &resolved.template, &references(observed, rollout)));
+    problems.extend(validate::validate_references(
+        rollout,
+        &resolved.template,
+        &references(observed, rollout),
+    ));
     if let Some(first) = problems.first() {
         return Err(Invalid(validate::message(&rollout.metadata.name, first)));
     }
-    let missing = || Invalid(format!("The Rollout \"{}\" is invalid: it has no canary strategy", rollout.metadata.name));
+    let missing = || {
+        Invalid(format!("The Rollout \"{}\" is invalid: it has no canary strategy", rollout.metadata.name))
+    };
     rollout.canary().ok_or_else(missing)
 }
 
 fn references(observed: &Observed, rollout: &Rollout) -> References {
     let namespace = &observed.object.meta().namespace;
-    let find = |kind: Kind, name: &str| observed.get(&kind.key(namespace.clone(), name)).map(|object| object.value());
+    let find = |kind: Kind, name: &str| observed.get(&kind.key(namespace.clone(), name)).map(Object::value);
     let services = validate::referenced_services(rollout).into_iter().map(|named| {
         let found = find(kinds::SERVICE, &named.name).map(|body| serin_api::lenient::<Service>(body).value);
         (named.name, found)

@@ -16,7 +16,7 @@ use serin_api::{
 };
 use serin_kernel::Moment;
 
-use crate::{scene::Scene, split, tell::Tell};
+use crate::{scene::Scene, set::Set, split, tell::Tell};
 
 /// What an earlier pass had stored is no longer what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +33,21 @@ pub(crate) enum Change {
 /// it with another rule, and there is nothing to restart).
 pub(crate) fn change(scene: &Scene<'_>) -> Change {
     let status = scene.status();
-    let same_template = status.current_pod_hash == scene.new().hash;
+    let same_template = status.current_pod_hash == scene.wanted().hash;
     let same_steps = status.current_step_hash == scene.step_hash;
     if same_template && (same_steps || is_promoted(scene, status)) { Change::None } else { Change::Restart }
 }
 
 /// Whether the wanted version is the stable one.
 pub(crate) fn is_promoted(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
-    !status.stable_rs.is_empty() && status.stable_rs == scene.new().hash
+    !status.stable_rs.is_empty() && status.stable_rs == scene.wanted().hash
 }
 
 /// Begins afresh, or goes straight to the end when the wanted version needs no steps.
 pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> {
     clear(next);
     next.restarted_at = scene.rollout.spec.restart_at;
-    next.current_pod_hash.clone_from(&scene.new().hash);
+    next.current_pod_hash.clone_from(&scene.wanted().hash);
     next.canary.current_step_analysis_run_status = None;
     next.canary.current_background_analysis_run_status = None;
     next.canary.current_experiment.clear();
@@ -59,7 +59,7 @@ pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> 
     let was_known = !scene.status().current_pod_hash.is_empty();
     let shortcut = if is_promoted(scene, next) {
         Some("Rollback to stable ReplicaSets")
-    } else if is_rollback_within_window(scene, next) && scene.new().spec > 0 {
+    } else if is_rollback_within_window(scene, next) && scene.wanted().spec > 0 {
         Some("Rollback to active ReplicaSets within RollbackWindow")
     } else {
         None
@@ -75,7 +75,7 @@ pub(crate) fn rollback(scene: &Scene<'_>, status: &RolloutStatus) -> Option<Comp
     if stable == scene.new || is_rollback_within_window(scene, status) {
         return Some(CompletionStatus::FastRolledBack);
     }
-    let is_older = scene.new().created()? < scene.sets[stable].created()?;
+    let is_older = scene.wanted().created()? < scene.sets[stable].created()?;
     is_older.then_some(CompletionStatus::RolledBack)
 }
 
@@ -114,10 +114,10 @@ pub(crate) fn abort(scene: &Scene<'_>, next: &mut RolloutStatus) {
 pub(crate) fn is_rollback_within_window(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
     let allowed = usize::try_from(scene.rollout.spec.rollback_revisions()).unwrap_or(0);
     let stable = scene.with_hash(&status.stable_rs).map(|index| &scene.sets[index]);
-    let (Some(new), Some(stable)) = (scene.new().created(), stable.and_then(|set| set.created())) else {
+    let (Some(new), Some(stable)) = (scene.wanted().created(), stable.and_then(Set::created)) else {
         return false;
     };
-    let created = scene.sets.iter().filter_map(|set| set.created());
+    let created = scene.sets.iter().filter_map(Set::created);
     let between = created.filter(|&moment| new < moment && moment < stable).count();
     new < stable && between < allowed
 }
@@ -204,7 +204,7 @@ pub(crate) fn promote(
     };
     let status =
         if decided.promote_full { CompletionStatus::FastPromoted } else { CompletionStatus::Promoted };
-    let (revision, hash) = (scene.revision(), &scene.new().hash);
+    let (revision, hash) = (scene.revision(), &scene.wanted().hash);
     let text = format!("Rollout completed update to revision {revision} ({hash}): {reason}");
     clear(next);
     next.current_step_index = scene.end();

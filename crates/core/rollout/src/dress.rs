@@ -8,11 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use serin_api::{
-    diff::merge_diff,
-    kinds,
-    meta::LabelsAndAnnotations,
-    names::annotations,
-    rollout::RolloutStatus,
+    diff::merge_diff, kinds, meta::LabelsAndAnnotations, names::annotations, rollout::RolloutStatus,
     wire::Wire,
 };
 use serin_kernel::{Change, Write};
@@ -86,11 +82,12 @@ pub(crate) fn dress(scene: &Scene<'_>, decided: &RolloutStatus) -> Dressed {
 
 /// `template` with the rule against the stable version's nodes, if there is to be one.
 fn kept_apart(scene: &Scene<'_>, decided: &RolloutStatus, stable: Option<usize>, template: &Value) -> Value {
-    let strength = scene.canary.anti_affinity.as_ref().and_then(|rule| match (&rule.required, &rule.preferred) {
-        (Some(_), _) => Some(Strength::Required),
-        (None, Some(preferred)) => Some(Strength::Preferred(preferred.weight)),
-        (None, None) => None,
-    });
+    let strength =
+        scene.canary.anti_affinity.as_ref().and_then(|rule| match (&rule.required, &rule.preferred) {
+            (Some(_), _) => Some(Strength::Required),
+            (None, Some(preferred)) => Some(Strength::Preferred(preferred.weight)),
+            (None, None) => None,
+        });
     let Some(strength) = strength.filter(|_| stable.is_some_and(|index| index != scene.new)) else {
         return template::without_anti_affinity(template);
     };
@@ -107,9 +104,10 @@ fn pods<'s>(
     wanted: &'s Injected,
 ) -> impl Iterator<Item = Write> + 's {
     let owner = set.object.map(|object| object.meta().uid.clone()).unwrap_or_default();
-    let living = scene.observed.all(kinds::POD).filter(move |pod| {
-        pod.meta().is_controlled_by(&owner) && pod.meta().deletion_timestamp.is_none()
-    });
+    let living = scene
+        .observed
+        .all(kinds::POD)
+        .filter(move |pod| pod.meta().is_controlled_by(&owner) && pod.meta().deletion_timestamp.is_none());
     living.filter_map(move |pod| {
         let is = pod.value();
         let patch = merge_diff(&is, &template::inject_metadata(&is, known, wanted))?;

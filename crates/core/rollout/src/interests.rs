@@ -16,18 +16,29 @@ pub(crate) fn interests(object: &Object) -> Vec<Interest> {
     let rollout = serin_api::lenient::<Rollout>(object.value()).value;
     let namespace = &object.meta().namespace;
     let mut interests = vec![Interest::Owned(kinds::REPLICA_SET)];
-    let selector = rollout.spec.selector.as_ref().and_then(LabelSelector::selector).filter(|s| !s.requirements.is_empty());
+    let selector = rollout
+        .spec
+        .selector
+        .as_ref()
+        .and_then(LabelSelector::selector)
+        .filter(|s| !s.requirements.is_empty());
     if let Some(selector) = selector {
-        let selected = |kind| Interest::Selected { kind, namespace: namespace.clone(), selector: selector.clone() };
+        let selected =
+            |kind| Interest::Selected { kind, namespace: namespace.clone(), selector: selector.clone() };
         interests.push(selected(kinds::REPLICA_SET));
-        let dresses = rollout.canary().is_some_and(|c| c.canary_metadata.is_some() || c.stable_metadata.is_some());
+        let dresses =
+            rollout.canary().is_some_and(|c| c.canary_metadata.is_some() || c.stable_metadata.is_some());
         if dresses || restart::is_pending(rollout.spec.restart_at, rollout.status.restarted_at) {
             interests.push(selected(kinds::POD));
         }
     }
     interests.extend(resolve::key(namespace, &rollout).map(Interest::Named));
-    let services = referenced_services(&rollout).into_iter().map(|named| kinds::SERVICE.key(namespace.clone(), named.name));
-    let ingresses = referenced_ingresses(&rollout).into_iter().map(|named| kinds::INGRESS.key(namespace.clone(), named.name));
+    let services = referenced_services(&rollout)
+        .into_iter()
+        .map(|named| kinds::SERVICE.key(namespace.clone(), named.name));
+    let ingresses = referenced_ingresses(&rollout)
+        .into_iter()
+        .map(|named| kinds::INGRESS.key(namespace.clone(), named.name));
     interests.extend(services.chain(ingresses).map(Interest::Named));
     if let Some(canary) = rollout.canary() {
         interests.extend(routers::keys(object, canary).into_iter().map(Interest::Named));

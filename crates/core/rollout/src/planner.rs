@@ -4,7 +4,7 @@ use serde_json::Value;
 use serin_api::{
     kinds,
     names::{ConditionType, EventReason, Reason},
-    rollout::{CanaryStrategy, Rollout, RolloutStatus, StepKind},
+    rollout::{CanaryStep, CanaryStrategy, Rollout, RolloutStatus, StepKind},
 };
 use serin_kernel::{
     Act, Answers, Change as Deed, Event, Freeze, Interest, Kind, Moment, Object, Observed, Plan, Planner,
@@ -16,12 +16,12 @@ use crate::{
     check::{self, Invalid},
     claim::{Claim, claim},
     course::{self, Change},
-    dress,
-    identify,
+    dress, identify,
     report::{self, Milestones, Outcome},
     resolve::{Resolved, resolve},
+    restart,
     scene::Scene,
-    restart, services,
+    services,
     set::Set,
     split::{self, Split},
     targets,
@@ -131,6 +131,8 @@ fn added(rollout: &Rollout, object: &Object) -> Option<Event> {
 
 fn pass(observed: &Observed, rollout: &Rollout, answers: &Answers, now: Moment) -> Result<Plan, Invalid> {
     let resolved = resolve(observed, rollout)?;
+    // Before anything is claimed: an empty selector would claim every ReplicaSet there is.
+    let canary = check::valid(observed, rollout, &resolved)?;
     let selector = resolved
         .selector
         .selector()
@@ -140,7 +142,6 @@ fn pass(observed: &Observed, rollout: &Rollout, answers: &Answers, now: Moment) 
         Claim::Writes(writes) => return Ok(Plan::Act(Act { writes, ..Act::default() })),
         Claim::Settled(sets) => sets,
     };
-    let canary = check::valid(observed, rollout, &resolved)?;
     let mut next = rollout.status.clone();
     let scene = look(observed, rollout, (canary, resolved), sets, &mut next, now);
     Ok(Plan::Act(decide(&scene, next)))
@@ -208,7 +209,7 @@ impl News {
 fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
     let mut news = News::default();
     let mut seen = Milestones::default();
-    let mut outcome = Outcome { creates: scene.new().object.is_none(), ..Outcome::default() };
+    let mut outcome = Outcome { creates: scene.wanted().object.is_none(), ..Outcome::default() };
     begin(scene, &mut next, &mut news, &mut seen, &mut outcome);
 
     let (told, wake) = course::leave_pause(scene, &mut next);
@@ -244,14 +245,18 @@ fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
 
     seen.promoted = completion;
     seen.is_stable = course::is_promoted(scene, &next);
-    seen.is_complete = scene.replicas() <= scene.new().available;
+    seen.is_complete = scene.replicas() <= scene.wanted().available;
     seen.is_aborted = next.abort;
     seen.waits_for_person = waits_for_person(scene, &next);
     next.duration = report::duration(&next, seen, scene.now);
     let (phase, message) = report::phase(scene.rollout, &next);
     next.phase = Some(phase);
     next.message = message;
-    let others = Others { pods: dressed.pods, evictions: restart.evictions, workload: workload::scale_down(scene, &next) };
+    let others = Others {
+        pods: dressed.pods,
+        evictions: restart.evictions,
+        workload: workload::scale_down(scene, &next),
+    };
     assemble(scene, &next, news, set_writes, others, (routed, &decided))
 }
 
@@ -268,7 +273,7 @@ fn begin(
         seen.rollback = course::rollback(scene, next);
         news.late.extend(course::restart(scene, next));
         if !course::is_promoted(scene, next) {
-            let (revision, hash) = (scene.revision(), &scene.new().hash);
+            let (revision, hash) = (scene.revision(), &scene.wanted().hash);
             let text = format!("Rollout not completed, started update to revision {revision} ({hash})");
             news.early.push(Tell::normal(EventReason::RolloutNotCompleted, text));
         }
@@ -281,7 +286,8 @@ fn begin(
     let can_abort =
         scene.rollout.spec.progress_deadline_abort && !next.abort && !course::is_promoted(scene, next);
     if can_abort && report::is_overdue(scene, next) {
-        outcome.abort_cause = Some(format!("ReplicaSet \"{}\" has timed out progressing.", scene.new().name));
+        outcome.abort_cause =
+            Some(format!("ReplicaSet \"{}\" has timed out progressing.", scene.wanted().name));
         course::abort(scene, next);
     }
     let name = writes_key(scene);
@@ -289,13 +295,13 @@ fn begin(
         .observed
         .refused
         .as_ref()
-        .filter(|refused| scene.new().object.is_none() && refused.target == name)
+        .filter(|refused| scene.wanted().object.is_none() && refused.target == name)
         .filter(|refused| refused.reason != "AlreadyExists")
         .map(|refused| refused.message.clone());
 }
 
 fn writes_key(scene: &Scene<'_>) -> serin_kernel::Key {
-    kinds::REPLICA_SET.key(scene.object().meta().namespace.clone(), scene.new().name.clone())
+    kinds::REPLICA_SET.key(scene.object().meta().namespace.clone(), scene.wanted().name.clone())
 }
 
 /// What the routers are told in this pass.
@@ -353,7 +359,7 @@ fn tell_weight(
 }
 
 fn waits_for_person(scene: &Scene<'_>, next: &RolloutStatus) -> bool {
-    let step = course::current(scene, next).and_then(|step| step.kind());
+    let step = course::current(scene, next).and_then(CanaryStep::kind);
     let endless = matches!(step, Some(StepKind::Pause(pause)) if pause.duration.is_none());
     scene.rollout.spec.paused || (endless && !next.pause_conditions.is_empty())
 }
@@ -377,7 +383,8 @@ fn assemble(
     let object = scene.object();
     let about = |told: Vec<Tell>| told.into_iter().map(|tell| tell.about(object)).collect::<Vec<_>>();
     let annotate = writes::annotate(scene);
-    let status = status_patch(object, scene.status(), next).map(|patch| writes::status(scene, patch, annotate.is_some()));
+    let status = status_patch(object, scene.status(), next)
+        .map(|patch| writes::status(scene, patch, annotate.is_some()));
     let is_refused =
         scene.observed.refused.as_ref().is_some_and(|refused| refused.target == writes_key(scene));
 
@@ -423,7 +430,7 @@ fn assemble(
     if let (Some(write), Some(event)) = (ordered.first_mut(), added(scene.rollout, object)) {
         write.events.insert(0, event);
     }
-    let reasons = reasons(scene.status(), next, &routed.error);
+    let reasons = reasons(scene.status(), next, routed.error.as_ref());
     let wake = news.wakes.into_iter().filter(|&at| scene.now < at).min();
     Act { writes: ordered, events, wake, reasons }
 }
@@ -443,7 +450,7 @@ fn refusal(scene: &Scene<'_>) -> Vec<Event> {
     vec![Tell::warning(reason, text).about(scene.object())]
 }
 
-fn reasons(old: &RolloutStatus, next: &RolloutStatus, error: &Option<String>) -> Vec<String> {
+fn reasons(old: &RolloutStatus, next: &RolloutStatus, error: Option<&String>) -> Vec<String> {
     let mut reasons = Vec::new();
     if old.phase != next.phase || old.message != next.message {
         let phase = next.phase.map_or("", |phase| phase.as_str());
@@ -452,6 +459,6 @@ fn reasons(old: &RolloutStatus, next: &RolloutStatus, error: &Option<String>) ->
     if old.current_step_index != next.current_step_index {
         reasons.push(format!("step {:?} after {:?}", next.current_step_index, old.current_step_index));
     }
-    reasons.extend(error.clone());
+    reasons.extend(error.cloned());
     reasons
 }

@@ -11,8 +11,8 @@ use serin_api::{
     validate::referenced_services,
 };
 use serin_kernel::{
-    Act, Answer, Answers, Ask, Change, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner, Question,
-    Write,
+    Act, Answer, Answers, Ask, Change, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner,
+    Question, Write,
 };
 
 /// The name of the question for the Rollout.
@@ -45,7 +45,8 @@ impl Planner for ServicePlanner {
         match answers.get(ROLLOUT) {
             None => Plan::Ask(vec![Ask { id: ROLLOUT.to_owned(), question: Question::Read(key) }]),
             Some(Answer::Object(found)) if !is_needed(found.as_ref()) => {
-                let reasons = vec![format!("Service {} is no longer named by its Rollout", service.meta().name)];
+                let reasons =
+                    vec![format!("Service {} is no longer named by its Rollout", service.meta().name)];
                 Plan::Act(Act { writes: vec![release(service)], reasons, ..Act::default() })
             }
             Some(_) => Plan::Act(Act::default()),

@@ -39,7 +39,9 @@ pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Restart {
     let pods: Vec<&Object> = order(scene, next)
         .into_iter()
         .filter_map(|index| scene.sets[index].object)
-        .flat_map(|set| scene.observed.all(kinds::POD).filter(|pod| pod.meta().is_controlled_by(&set.meta().uid)))
+        .flat_map(|set| {
+            scene.observed.all(kinds::POD).filter(|pod| pod.meta().is_controlled_by(&set.meta().uid))
+        })
         .collect();
     let is_old = |pod: &&&Object| pod.meta().creation_timestamp.is_some_and(|created| created < at);
     let old: Vec<&&Object> = pods.iter().filter(is_old).collect();

@@ -48,7 +48,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The ReplicaSet for the wanted template.
-    pub(crate) fn new(&self) -> &Set<'a> {
+    pub(crate) fn wanted(&self) -> &Set<'a> {
         &self.sets[self.new]
     }
 
@@ -57,7 +57,7 @@ impl<'a> Scene<'a> {
         if hash.is_empty() {
             return None;
         }
-        if self.new().hash == hash {
+        if self.wanted().hash == hash {
             return Some(self.new);
         }
         self.sets.iter().position(|set| set.hash == hash)
@@ -103,7 +103,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn revision(&self) -> i64 {
         let others = self.sets.iter().enumerate().filter(|&(index, _)| index != self.new);
         let largest = others.map(|(_, set)| set.revision).max().unwrap_or(0);
-        self.new().revision.max(largest.saturating_add(1))
+        self.wanted().revision.max(largest.saturating_add(1))
     }
 
     /// Available pods of all ReplicaSets.

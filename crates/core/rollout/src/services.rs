@@ -32,7 +32,7 @@ pub(crate) fn canary(scene: &Scene<'_>, next: &RolloutStatus, split: &Split) -> 
         return None;
     }
     let goes_back = next.abort.then(|| split::stable(scene, next)).flatten();
-    switch(scene, &scene.canary.canary_service, goes_back.unwrap_or(scene.new()))
+    switch(scene, &scene.canary.canary_service, goes_back.unwrap_or(scene.wanted()))
 }
 
 fn switch(scene: &Scene<'_>, name: &str, to: &Set<'_>) -> Option<Write> {

@@ -28,7 +28,7 @@ pub(crate) struct Split {
 
 /// The share that the new version should have.
 pub(crate) fn split(scene: &Scene<'_>, next: &RolloutStatus) -> Split {
-    let new = scene.new();
+    let new = scene.wanted();
     let recorded = scene.status().canary.weights.as_ref();
     if is_returning(scene, next) {
         let previous = recorded.map(|weights| weights.canary.pod_template_hash.clone()).unwrap_or_default();
@@ -50,13 +50,13 @@ fn wanted(scene: &Scene<'_>, next: &RolloutStatus) -> (u32, bool) {
         let sent = aborted(scene, next);
         return (sent.weight, 0 < sent.weight && scene.is_dynamic());
     }
-    if scene.new().available == 0 {
+    if scene.wanted().available == 0 {
         return (0, false);
     }
     let recorded = scene.status().canary.weights.as_ref();
     if next.promote_full {
         let kept = recorded.map_or(0, |weights| count(weights.canary.weight));
-        let weight = if scene.is_dynamic() { whole.weight_of(scene.new().available) } else { kept };
+        let weight = if scene.is_dynamic() { whole.weight_of(scene.wanted().available) } else { kept };
         return (weight.min(whole.max_weight), false);
     }
     let steps = scene.scale_steps();
@@ -74,11 +74,11 @@ fn wanted(scene: &Scene<'_>, next: &RolloutStatus) -> (u32, bool) {
 /// A finished Rollout whose stable version was scaled down goes back to it: traffic follows its pods.
 pub(crate) fn is_returning(scene: &Scene<'_>, next: &RolloutStatus) -> bool {
     let recorded = scene.status().canary.weights.as_ref();
-    let other = recorded.is_some_and(|weights| weights.canary.pod_template_hash != scene.new().hash);
+    let other = recorded.is_some_and(|weights| weights.canary.pod_template_hash != scene.wanted().hash);
     scene.is_dynamic()
         && course::is_promoted(scene, next)
         && other
-        && scene.new().available < scene.replicas()
+        && scene.wanted().available < scene.replicas()
 }
 
 /// What an aborted update sends.
@@ -95,7 +95,7 @@ fn fallback(scene: &Scene<'_>, next: &RolloutStatus) -> Fallback {
     Fallback {
         whole: scene.whole(),
         stable_available: stable(scene, next).map_or(0, |set| set.available),
-        new_available: scene.new().available,
+        new_available: scene.wanted().available,
         keeps_new: explicit,
     }
 }
@@ -129,7 +129,7 @@ pub(crate) fn counts(scene: &Scene<'_>, next: &RolloutStatus) -> Counts {
 /// Whether the pods are where the current step wants them.
 pub(crate) fn is_reached(scene: &Scene<'_>, next: &RolloutStatus) -> bool {
     let wanted = counts(scene, next);
-    if !scale::new_is_reached(scene.new().counts(), wanted.canary, threshold(scene)) {
+    if !scale::new_is_reached(scene.wanted().counts(), wanted.canary, threshold(scene)) {
         return false;
     }
     let stable = stable(scene, next);
@@ -142,7 +142,7 @@ pub(crate) fn is_reached(scene: &Scene<'_>, next: &RolloutStatus) -> bool {
 
 /// Whether enough pods of the new version are available to end the update.
 pub(crate) fn is_complete(scene: &Scene<'_>) -> bool {
-    let new = scene.new();
+    let new = scene.wanted();
     let enough = scene.replicas() <= new.available;
     enough || threshold(scene).is_some_and(|t| scale::new_is_reached(new.counts(), scene.replicas(), Some(t)))
 }
@@ -200,7 +200,7 @@ fn steps_course<'s>(scene: &Scene<'_>, next: &RolloutStatus, steps: &'s [scale::
 /// Whether `set` has the pods for `weight`, or as many as are said to be enough.
 fn carries(scene: &Scene<'_>, set: Option<&Set<'_>>, weight: u32) -> bool {
     let whole = scene.whole();
-    let set = set.unwrap_or(scene.new());
+    let set = set.unwrap_or(scene.wanted());
     let needed = u64::from(weight) * u64::from(whole.replicas) / u64::from(whole.max_weight.max(1));
     let wanted = whole.replicas_for(weight);
     needed <= u64::from(set.available)

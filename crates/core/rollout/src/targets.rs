@@ -24,8 +24,17 @@ use crate::{
 pub(crate) struct Goal {
     /// Pods wanted; none leaves them.
     pub(crate) replicas: Option<u32>,
-    /// When it is to be scaled down: none leaves it, `Some(None)` takes it away.
-    pub(crate) deadline: Option<Option<Moment>>,
+    /// What becomes of its scale-down deadline; none leaves it.
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// What becomes of a scale-down deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// It is this.
+    At(Moment),
+    /// There is none any more.
+    Gone,
 }
 
 /// What all ReplicaSets should become.
@@ -42,7 +51,7 @@ impl Goals {
         self.sets.entry(index).or_default().replicas = Some(replicas);
     }
 
-    fn deadline(&mut self, index: usize, deadline: Option<Moment>) {
+    fn deadline(&mut self, index: usize, deadline: Deadline) {
         self.sets.entry(index).or_default().deadline = Some(deadline);
     }
 
@@ -62,7 +71,7 @@ pub(crate) fn goals(scene: &Scene<'_>, next: &RolloutStatus) -> Goals {
     if let Some(index) = stable
         && scene.sets[index].deadline.is_some()
     {
-        goals.deadline(index, None);
+        goals.deadline(index, Deadline::Gone);
     }
     if scene.is_routed() {
         routed(scene, next, &mut goals);
@@ -80,7 +89,7 @@ fn basic(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
         replicas: scene.replicas(),
         posts,
         desired: split::counts(scene, next),
-        new: Some(scene.new().counts()),
+        new: Some(scene.wanted().counts()),
         stable: split::stable(scene, next).map(Set::counts),
         older_spec: old.iter().map(|&index| scene.sets[index].spec).fold(0, u32::saturating_add),
     });
@@ -115,7 +124,7 @@ fn routed(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
 
 /// The pods of an aborted canary stay until traffic has surely left them. Returns whether this decides about them.
 fn abort_delay(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) -> bool {
-    let new = scene.new();
+    let new = scene.wanted();
     let stable = split::stable(scene, next).map_or(0, |set| set.available);
     let delay = match scene.canary.abort_scale_down() {
         AbortScaleDown::Never => {
@@ -140,7 +149,7 @@ fn abort_delay(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) -> bo
     let now = scene.now.truncated();
     match new.deadline {
         None => {
-            goals.deadline(scene.new, Some(now.plus(delay)));
+            goals.deadline(scene.new, Deadline::At(now.plus(delay)));
             goals.wake(now.plus(delay));
         }
         Some(deadline) if scene.now < deadline => goals.wake(deadline),
@@ -164,7 +173,7 @@ fn retire(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
         }
         if set.spec == 0 {
             if set.deadline.is_some() {
-                goals.deadline(index, None);
+                goals.deadline(index, Deadline::Gone);
             }
             continue;
         }
@@ -178,7 +187,7 @@ fn retire(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
         match set.deadline {
             None => {
                 let deadline = scene.now.truncated().plus(Duration::from_secs(u64::from(seconds)));
-                goals.deadline(index, Some(deadline));
+                goals.deadline(index, Deadline::At(deadline));
                 goals.wake(deadline);
             }
             Some(deadline) if scene.now < deadline => goals.wake(deadline),
@@ -218,7 +227,7 @@ fn resize_while_paused(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goal
     if active.clone().all(|index| scene.sets[index].desired == Some(replicas)) {
         return;
     }
-    let counts = if 0 < scene.new().spec && stable.is_some() {
+    let counts = if 0 < scene.wanted().spec && stable.is_some() {
         split::counts(scene, next)
     } else {
         Counts { canary: replicas, stable: replicas }
@@ -230,6 +239,6 @@ fn resize_while_paused(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goal
 
 fn take_deadline(scene: &Scene<'_>, index: usize, goals: &mut Goals) {
     if scene.sets[index].deadline.is_some() {
-        goals.deadline(index, None);
+        goals.deadline(index, Deadline::Gone);
     }
 }

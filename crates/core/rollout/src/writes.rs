@@ -15,7 +15,7 @@ use crate::{
     dress::Dressed,
     scene::Scene,
     set::Set,
-    targets::{Goal, Goals},
+    targets::{Deadline, Goal, Goals},
     tell::Tell,
     template::Injected,
 };
@@ -78,7 +78,8 @@ fn create(scene: &Scene<'_>, set: &Set<'_>, goal: &Goal, dressed: &Dressed) -> W
     let object = scene.object();
     let meta = object.meta();
     let replicas = goal.replicas.unwrap_or(0);
-    let (template, record) = dressed.created.clone().unwrap_or_else(|| (set.template.clone(), Injected::default()));
+    let (template, record) =
+        dressed.created.clone().unwrap_or_else(|| (set.template.clone(), Injected::default()));
     let mut set_labels = set.template.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
     if let (Some(map), Some(id)) = (set_labels.as_object_mut(), meta.labels.get(labels::INSTANCE_ID)) {
         map.insert(labels::INSTANCE_ID.to_owned(), json!(id));
@@ -154,10 +155,10 @@ fn update(scene: &Scene<'_>, index: usize, goal: &Goal, change: Option<&Value>) 
     }
     let retired = replicas == 0 && 0 < set.spec && set.deadline.is_some() && index != scene.new;
     match goal.deadline {
-        Some(Some(deadline)) if set.deadline != Some(deadline) => {
+        Some(Deadline::At(deadline)) if set.deadline != Some(deadline) => {
             noted.insert(annotations::SCALE_DOWN_DEADLINE.to_owned(), json!(deadline.to_string()));
         }
-        Some(None) => {
+        Some(Deadline::Gone) => {
             noted.insert(annotations::SCALE_DOWN_DEADLINE.to_owned(), Value::Null);
         }
         _ if retired => {
@@ -187,7 +188,7 @@ fn update(scene: &Scene<'_>, index: usize, goal: &Goal, change: Option<&Value>) 
 
 /// A version that is wanted again gets the newest revision number, and keeps the ones that it had.
 fn revise(scene: &Scene<'_>, noted: &mut Map<String, Value>, patch: &mut Value) {
-    let set = scene.new();
+    let set = scene.wanted();
     let Some(has) = set.annotations() else { return };
     if set.revision != scene.revision() {
         noted.insert(annotations::REVISION.to_owned(), json!(scene.revision().to_string()));
@@ -220,7 +221,7 @@ fn scaling(scene: &Scene<'_>, set: &Set<'_>, replicas: u32) -> Option<Tell> {
         std::cmp::Ordering::Less => "down",
         std::cmp::Ordering::Greater => "up",
     };
-    let revision = if set.name == scene.new().name { scene.revision() } else { set.revision };
+    let revision = if set.name == scene.wanted().name { scene.revision() } else { set.revision };
     let text = format!(
         "Scaled {direction} ReplicaSet {} (revision {revision}) from {} to {replicas}",
         set.name, set.spec

@@ -1,4 +1,5 @@
 //! A canary without a router, from the first deploy to the next version.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 
 mod world;
 

@@ -1,5 +1,6 @@
 //! A controller that crashes between any two writes, sees old states, meets conflicts and has a skewed clock loses
 //! nothing and harms nobody. Seeded: a failure names its seed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 
 mod world;
 
@@ -14,7 +15,7 @@ use world::World;
 const SEEDS: u64 = 12;
 const PODS: u64 = 4;
 
-/// Numbers that only look random (SplitMix64).
+/// Numbers that only look random (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
@@ -29,11 +30,17 @@ impl Dice {
 
 fn seed(world: &mut World, canary: Value) -> Key {
     for name in ["canary", "stable"] {
-        world.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
+        );
     }
     let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
     let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
-    world.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}));
+    world.create(
+        kinds::INGRESS,
+        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
+    );
     world.create(
         kinds::ROLLOUT,
         json!({
@@ -73,14 +80,17 @@ fn hash_of<'w>(world: &'w World, service: &str) -> Option<&'w str> {
 /// Ready pods that a Service selects.
 fn ready(world: &World, service: &str) -> u64 {
     let hash = hash_of(world, service);
-    let of = |pod: &&Value| hash.is_none_or(|hash| pod["metadata"]["labels"]["rollouts-pod-template-hash"] == hash);
+    let of = |pod: &&Value| {
+        hash.is_none_or(|hash| pod["metadata"]["labels"]["rollouts-pod-template-hash"] == hash)
+    };
     let pods = world.all(kinds::POD).into_iter().filter(of);
     pods.filter(|pod| pod["status"]["phase"] == "Running").count() as u64
 }
 
 fn weight(world: &World) -> u64 {
     let ingress = world.objects.get(&kinds::INGRESS.key("seed", "demo-web-canary"));
-    let text = ingress.map(|i| i["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"].clone());
+    let text =
+        ingress.map(|i| i["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"].clone());
     text.and_then(|text| text.as_str().unwrap().parse().ok()).unwrap_or(0)
 }
 
@@ -101,7 +111,12 @@ fn image(world: &mut World, key: &Key, image: &str) {
 }
 
 /// One pass of everything, with faults.
-fn faulty_pass(world: &mut World, past: &[BTreeMap<Key, Value>], dice: &mut Dice, check: bool) -> Result<(), String> {
+fn faulty_pass(
+    world: &mut World,
+    past: &[BTreeMap<Key, Value>],
+    dice: &mut Dice,
+    check: bool,
+) -> Result<(), String> {
     let planners = std::mem::take(&mut world.planners);
     let keys: Vec<Key> = world.objects.keys().cloned().collect();
     let now = world.now;
@@ -111,23 +126,26 @@ fn faulty_pass(world: &mut World, past: &[BTreeMap<Key, Value>], dice: &mut Dice
             for kind in [kinds::ROLLOUT, kinds::REPLICA_SET, kinds::SERVICE, kinds::INGRESS] {
                 if let Some(old) = (dice.roll(4) == 0).then(|| past.get(dice.roll(3) as usize)).flatten() {
                     seen.retain(|key, _| key.kind != kind);
-                    seen.extend(old.iter().filter(|(key, _)| key.kind == kind).map(|(k, v)| (k.clone(), v.clone())));
+                    seen.extend(
+                        old.iter().filter(|(key, _)| key.kind == kind).map(|(k, v)| (k.clone(), v.clone())),
+                    );
                 }
             }
             let Some(observed) = world.observe_in(&seen, planner.as_ref(), key) else { continue };
             if !planner.concerns(&observed.object) {
                 continue;
             }
-            world.now = Duration::from_secs(dice.roll(5)).checked_sub(Duration::from_secs(2)).map_or(now, |d| now.plus(d));
+            world.now = Duration::from_secs(dice.roll(5))
+                .checked_sub(Duration::from_secs(2))
+                .map_or(now, |d| now.plus(d));
             let act = world.act(planner.as_ref(), &observed);
             world.now = now;
             let crash = if dice.roll(3) == 0 { dice.roll(6) as usize } else { usize::MAX };
             for write in act.writes.iter().take(crash) {
                 let conflict = dice.roll(10) == 0;
-                if conflict || !world.apply(key, write) {
-                    if write.tolerance == Tolerance::None {
-                        break;
-                    }
+                let refused = conflict || !world.apply(key, write);
+                if refused && write.tolerance == Tolerance::None {
+                    break;
                 }
                 if check {
                     is_safe(world).map_err(|error| format!("{error} after {write:#?}"))?;
@@ -220,7 +238,8 @@ fn end(mut world: World, key: &Key, check: bool) -> Result<Value, String> {
 
 fn converges(name: &str, strategy: impl Fn() -> Value, actions: &[&str], check: bool, wanted: &Value) {
     for seed_number in 0..SEEDS {
-        let played = play(seed_number, strategy(), actions, check).and_then(|(world, key)| end(world, &key, check));
+        let played =
+            play(seed_number, strategy(), actions, check).and_then(|(world, key)| end(world, &key, check));
         let end = played.unwrap_or_else(|error| panic!("{name}, seed {seed_number}: {error}"));
         for (field, value) in wanted.as_object().unwrap() {
             assert_eq!(&end[field], value, "{name}, seed {seed_number}: {field} of {end:#}");
@@ -252,7 +271,8 @@ fn with_endless_pause(mut strategy: Value) -> Value {
 #[test]
 fn any_mixture_of_what_people_do_ends_with_the_last_version() {
     let done = json!({"phase": "Healthy", "sets": {"demo:1": 0, "demo:2": 0, "demo:3": 4}, "weight": 0, "same": true});
-    let actions = ["demo:2", "abort", "retry", "demo:1", "demo:2", "resume", "demo:3", "abort", "retry", "full"];
+    let actions =
+        ["demo:2", "abort", "retry", "demo:1", "demo:2", "resume", "demo:3", "abort", "retry", "full"];
     converges("mixture", routed, &actions, true, &done);
 }
 

@@ -1,4 +1,5 @@
 //! What people and clusters do to Rollouts, and what becomes of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 
 mod world;
 
@@ -32,13 +33,19 @@ fn image(world: &mut World, key: &Key, image: &str) {
 fn is(world: &World, key: &Key, phase: &str) -> bool {
     let status = &world.get(key)["status"];
     status["phase"] == phase
-        && status["observedGeneration"] == world.get(key)["metadata"]["generation"].to_string()
+        && status["observedGeneration"].as_str()
+            == Some(&*world.get(key)["metadata"]["generation"].to_string())
 }
 
 /// Wanted pods of the version with this image.
 fn pods(world: &World, image: &str) -> u64 {
     let of = |set: &&Value| set["spec"]["template"]["spec"]["containers"][0]["image"] == image;
-    world.all(kinds::REPLICA_SET).into_iter().filter(of).map(|set| set["spec"]["replicas"].as_u64().unwrap()).sum()
+    world
+        .all(kinds::REPLICA_SET)
+        .into_iter()
+        .filter(of)
+        .map(|set| set["spec"]["replicas"].as_u64().unwrap())
+        .sum()
 }
 
 fn condition(world: &World, key: &Key, kind: &str) -> Option<(String, String, String)> {
@@ -51,7 +58,8 @@ fn condition(world: &World, key: &Key, kind: &str) -> Option<(String, String, St
 #[test]
 fn a_paused_canary_follows_the_size_of_the_rollout() {
     let mut w = World::new();
-    let key = w.create(kinds::ROLLOUT, rollout(1, json!({"steps": [{"setWeight": 25}, {"pause": {}}]}), json!({})));
+    let key =
+        w.create(kinds::ROLLOUT, rollout(1, json!({"steps": [{"setWeight": 25}, {"pause": {}}]}), json!({})));
     w.until("healthy", |w| is(w, &key, "Healthy"));
     image(&mut w, &key, "demo:2");
     w.until("paused", |w| is(w, &key, "Paused"));
@@ -67,7 +75,8 @@ fn a_paused_canary_follows_the_size_of_the_rollout() {
 #[test]
 fn a_rollout_held_by_its_spec_follows_its_size_but_starts_nothing() {
     let mut w = World::new();
-    let key = w.create(kinds::ROLLOUT, rollout(4, json!({"steps": [{"setWeight": 25}, {"pause": {}}]}), json!({})));
+    let key =
+        w.create(kinds::ROLLOUT, rollout(4, json!({"steps": [{"setWeight": 25}, {"pause": {}}]}), json!({})));
     w.until("healthy", |w| is(w, &key, "Healthy"));
     w.patch(&key, &json!({"spec": {"paused": true}}));
     image(&mut w, &key, "demo:2");
@@ -95,7 +104,10 @@ fn a_late_update_is_reported_and_recovers_or_is_aborted_when_asked() {
         assert_eq!(w.get(&key)["status"]["currentStepIndex"], phase_index);
         if abort {
             assert_eq!(reason, "RolloutAborted");
-            assert!(message.starts_with("Rollout aborted update to revision 2: ReplicaSet \"demo-"), "{message}");
+            assert!(
+                message.starts_with("Rollout aborted update to revision 2: ReplicaSet \"demo-"),
+                "{message}"
+            );
             w.wait(60);
             assert_eq!((pods(&w, "demo:bad"), pods(&w, "demo:1")), (0, 4));
         } else {
@@ -136,6 +148,23 @@ fn an_invalid_rollout_says_so_and_goes_on_when_it_is_mended() {
 }
 
 #[test]
+fn an_empty_selector_claims_nothing() {
+    let mut w = World::new();
+    let labels = json!({"app": "other"});
+    let set = json!({
+        "metadata": {"name": "other", "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}},
+    });
+    let set = w.create(kinds::REPLICA_SET, set);
+    let mut body = rollout(1, json!({}), json!({}));
+    body["spec"]["selector"] = json!({});
+    let key = w.create(kinds::ROLLOUT, body);
+    w.pass();
+    assert!(is(&w, &key, "Degraded"));
+    assert!(w.get(&set)["metadata"]["ownerReferences"].is_null());
+}
+
+#[test]
 fn what_has_no_machine_yet_is_refused_by_name() {
     let mut w = World::new();
     let steps = json!({"steps": [{"analysis": {"templates": [{"templateName": "t"}]}}]});
@@ -171,7 +200,8 @@ fn a_refused_replica_set_is_a_condition_and_is_tried_again() {
 #[test]
 fn replica_sets_that_another_controller_left_are_adopted_and_keep_their_pods() {
     let mut w = World::new();
-    let key = w.create(kinds::ROLLOUT, rollout(3, json!({"steps": [{"setWeight": 50}, {"pause": {}}]}), json!({})));
+    let key =
+        w.create(kinds::ROLLOUT, rollout(3, json!({"steps": [{"setWeight": 50}, {"pause": {}}]}), json!({})));
     let mut left = template("demo:1");
     left["metadata"]["labels"]["rollouts-pod-template-hash"] = json!("5f4dcc3b5");
     left["spec"]["containers"][0]["imagePullPolicy"] = json!("IfNotPresent");
@@ -194,7 +224,9 @@ fn replica_sets_that_another_controller_left_are_adopted_and_keep_their_pods() {
     w.run_sets();
     w.now = w.now.plus(std::time::Duration::from_secs(5));
     w.run_sets();
-    let uids = |w: &World| w.all(kinds::POD).into_iter().map(|pod| pod["metadata"]["uid"].clone()).collect::<Vec<_>>();
+    let uids = |w: &World| {
+        w.all(kinds::POD).into_iter().map(|pod| pod["metadata"]["uid"].clone()).collect::<Vec<_>>()
+    };
     let before = uids(&w);
     assert_eq!(before.len(), 3);
     w.wait(60);
@@ -249,7 +281,10 @@ fn a_workload_that_is_referred_to_lends_its_template_and_is_scaled_down() {
     let spec = body["spec"].as_object_mut().unwrap();
     spec.shift_remove("template");
     spec.shift_remove("selector");
-    spec.insert("workloadRef".to_owned(), json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "scaleDown": "onsuccess"}));
+    spec.insert(
+        "workloadRef".to_owned(),
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "scaleDown": "onsuccess"}),
+    );
     let key = w.create(kinds::ROLLOUT, body);
     w.settle();
     assert!(is(&w, &key, "Degraded"));
@@ -273,7 +308,10 @@ fn a_service_is_let_go_when_its_rollout_is_gone() {
     }));
     let key = w.create(kinds::ROLLOUT, rollout(1, json!({"stableService": "s"}), json!({})));
     w.wait(10);
-    assert!(w.get(&service)["metadata"]["annotations"]["argo-rollouts.argoproj.io/managed-by-rollouts"].is_string());
+    assert!(
+        w.get(&service)["metadata"]["annotations"]["argo-rollouts.argoproj.io/managed-by-rollouts"]
+            .is_string()
+    );
     w.objects.remove(&key);
     w.settle();
     assert_eq!(w.get(&service)["spec"]["selector"], json!({"app": "demo"}));

@@ -2,6 +2,9 @@
 //!
 //! Two differences are wanted and listed in docs/differences.md: the canary Service does not flip-flop after an abort
 //! (A17.1), and no `resources: {}` is put into anybody's template (A17.4).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
+// The recordings are files beside the project.
+#![allow(clippy::disallowed_methods, clippy::format_collect)]
 
 mod world;
 
@@ -14,13 +17,15 @@ use world::World;
 fn seed(world: &mut World) -> Key {
     for name in ["demo-canary", "demo-stable"] {
         let ports = json!([{"port": 80, "targetPort": "http", "protocol": "TCP", "name": "http"}]);
-        world.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"ports": ports, "selector": {"app": "demo"}}}));
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"ports": ports, "selector": {"app": "demo"}}}),
+        );
     }
-    let path = |path: &str, service: &str| {
-        json!({"path": path, "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"number": 80}}}})
-    };
+    let path = |path: &str, service: &str| json!({"path": path, "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"number": 80}}}});
     let annotations = json!({"kubernetes.io/ingress.class": "nginx", "example.com/team": "web"});
-    let rule = json!({"host": "demo.local", "http": {"paths": [path("/", "demo-stable"), path("/other", "other")]}});
+    let rule =
+        json!({"host": "demo.local", "http": {"paths": [path("/", "demo-stable"), path("/other", "other")]}});
     world.create(
         kinds::INGRESS,
         json!({"metadata": {"name": "demo", "annotations": annotations}, "spec": {"rules": [rule]}}),
@@ -65,7 +70,8 @@ fn is(world: &World, key: &Key, phase: &str, index: i64) -> bool {
     let status = &world.get(key)["status"];
     status["phase"] == phase
         && status["currentStepIndex"] == index
-        && status["observedGeneration"] == world.get(key)["metadata"]["generation"].to_string()
+        && status["observedGeneration"].as_str()
+            == Some(&*world.get(key)["metadata"]["generation"].to_string())
 }
 
 /// The status without what differs from run to run: times, hashes (named after the image), generations.
@@ -108,7 +114,8 @@ fn stripped(status: &Value) -> Value {
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let mut fields: Vec<(String, Value)> = fields.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();
+            let mut fields: Vec<(String, Value)> =
+                fields.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();
             fields.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(fields.into_iter().collect())
         }
@@ -125,7 +132,10 @@ fn recorded(snapshot: &str) -> Option<Value> {
         eprintln!("skipped: no recordings at {folder}");
         return None;
     };
-    let file = files.map(|file| file.unwrap().path()).find(|path| path.to_string_lossy().contains(snapshot)).unwrap();
+    let file = files
+        .map(|file| file.unwrap().path())
+        .find(|path| path.to_string_lossy().contains(snapshot))
+        .unwrap();
     let text = std::fs::read_to_string(file).unwrap();
     let yaml = text.split("== rollout yaml\n").nth(1)?.split("\n== ").next()?;
     let from = yaml.find("\nstatus:\n")? + "\nstatus:\n".len();
@@ -140,7 +150,8 @@ fn same(world: &World, key: &Key, snapshot: &str) {
         wanted = wanted.replace(hash, image);
     }
     let is = essence(world, &world.get(key)["status"]);
-    let pretty = |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(text).unwrap()).unwrap();
+    let pretty =
+        |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<Value>(text).unwrap()).unwrap();
     assert!(is == wanted, "snapshot {snapshot}\n{}", difference(&pretty(&is), &pretty(&wanted)));
 }
 
@@ -185,8 +196,13 @@ fn the_recorded_story_has_the_recorded_statuses() {
     w.until("degraded", |w| is(w, &key, "Degraded", 0));
     w.wait(2);
     same(&w, &key, "11-aborted");
-    let canary = &w.get(&kinds::SERVICE.key("seed", "demo-canary"))["spec"]["selector"]["rollouts-pod-template-hash"];
-    assert_eq!(*canary, w.get(&key)["status"]["stableRS"], "mended: the canary Service stays with the stable pods");
+    let canary =
+        &w.get(&kinds::SERVICE.key("seed", "demo-canary"))["spec"]["selector"]["rollouts-pod-template-hash"];
+    assert_eq!(
+        *canary,
+        w.get(&key)["status"]["stableRS"],
+        "mended: the canary Service stays with the stable pods"
+    );
 
     w.wait(16);
     w.patch(&key, &json!({"status": {"abort": false}}));
@@ -224,7 +240,8 @@ fn the_recorded_story_has_the_recorded_statuses() {
     w.wait(60);
     same(&w, &key, "26-final");
 
-    let texts: Vec<String> = w.heard.iter().map(|(kind, reason, text)| format!("{kind} {reason} {text}")).collect();
+    let texts: Vec<String> =
+        w.heard.iter().map(|(kind, reason, text)| format!("{kind} {reason} {text}")).collect();
     tell(&w, texts);
 }
 
@@ -250,7 +267,8 @@ fn tell(world: &World, mut texts: Vec<String>) {
             format!("{kind} {reason} {text}")
         })
         .collect();
-    let normal = |texts: &[String]| texts.iter().filter(|t| t.starts_with("Normal")).cloned().collect::<Vec<_>>();
+    let normal =
+        |texts: &[String]| texts.iter().filter(|t| t.starts_with("Normal")).cloned().collect::<Vec<_>>();
     let (wanted, heard) = (normal(&wanted), normal(&texts));
     assert_eq!(heard[..wanted.len()], wanted[..]);
     assert!(texts.iter().any(|text| text == "Warning RolloutAborted Rollout aborted update to revision 3"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serin_api::{
     meta::Condition,
     names::{ConditionType, EventReason, Reason},
-    rollout::{RolloutStatus, StepKind},
+    rollout::{CanaryStep, RolloutStatus, StepKind},
 };
 use serin_kernel::Moment;
 
@@ -117,7 +117,7 @@ fn progressing(
     (is_healthy, became_unhealthy): (bool, bool),
     told: &mut Vec<Tell>,
 ) {
-    let (kind, now, name) = (ConditionType::Progressing, scene.now, &scene.new().name);
+    let (kind, now, name) = (ConditionType::Progressing, scene.now, &scene.wanted().name);
     if let Some(error) = &outcome.create_error {
         let text = format!("Failed to create new replica set \"{name}\": {error}");
         if put(next, kind, ("False", Reason::ReplicaSetCreateError), text.clone(), now) {
@@ -255,7 +255,7 @@ fn deadline(scene: &Scene<'_>, next: &RolloutStatus) -> Option<Moment> {
 
 /// When the update will be late; none while nothing is expected of it.
 fn deadline_of(scene: &Scene<'_>, status: &RolloutStatus) -> Option<Moment> {
-    let waits = match course::current(scene, status).and_then(|step| step.kind()) {
+    let waits = match course::current(scene, status).and_then(CanaryStep::kind) {
         Some(StepKind::Pause(_) | StepKind::Analysis(_) | StepKind::Experiment(_)) => true,
         _ => scene.rollout.spec.paused || !status.pause_conditions.is_empty(),
     };

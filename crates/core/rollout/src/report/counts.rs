@@ -13,7 +13,7 @@ pub(crate) fn counts(scene: &Scene<'_>, next: &mut RolloutStatus) {
     next.replicas = total(|set| set.current);
     next.ready_replicas = total(|set| set.ready);
     next.available_replicas = total(|set| set.available);
-    next.updated_replicas = i32::try_from(scene.new().current).unwrap_or(i32::MAX);
+    next.updated_replicas = i32::try_from(scene.wanted().current).unwrap_or(i32::MAX);
     next.hpa_replicas = next.replicas;
     next.selector = scene.selector.to_text();
     next.observed_generation = scene.object().meta().generation.to_string();

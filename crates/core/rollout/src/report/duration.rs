@@ -8,6 +8,7 @@ use serin_kernel::Moment;
 
 /// What happened in this pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about one pass")]
 pub(crate) struct Milestones {
     /// The template changed, or the steps did.
     pub(crate) is_changed: bool,

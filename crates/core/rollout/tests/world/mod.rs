@@ -1,6 +1,13 @@
 //! A cluster in a map: it applies a planner's writes, plays the ReplicaSet controller and the nodes, and has a clock
 //! that moves only when told.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::type_complexity
+)]
 
 pub mod yaml;
 
@@ -9,8 +16,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::{
-    Act, Answer, Answers, Change, Event, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner, Question, Refused,
-    Tolerance, Write,
+    Act, Answer, Answers, Change, Event, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner,
+    Question, Refused, Tolerance, Write,
 };
 use serin_rollout::{Settings, planners};
 
@@ -106,7 +113,12 @@ impl World {
     }
 
     /// What is seen of `objects`, which may be old.
-    pub fn observe_in(&self, objects: &BTreeMap<Key, Value>, planner: &dyn Planner, key: &Key) -> Option<Observed> {
+    pub fn observe_in(
+        &self,
+        objects: &BTreeMap<Key, Value>,
+        planner: &dyn Planner,
+        key: &Key,
+    ) -> Option<Observed> {
         let read = |key: &Key| objects.get(key).map(|body| Object::new(key.kind, body).unwrap());
         let object = read(key)?;
         let mut related = Vec::new();
@@ -118,7 +130,8 @@ impl World {
                     related.extend(of(kind).filter(|o| o.meta().is_controlled_by(&object.meta().uid)));
                 }
                 Interest::Selected { kind, namespace, selector } => related.extend(
-                    of(kind).filter(|o| o.meta().namespace == namespace && selector.matches(&o.meta().labels)),
+                    of(kind)
+                        .filter(|o| o.meta().namespace == namespace && selector.matches(&o.meta().labels)),
                 ),
             }
         }
@@ -169,7 +182,8 @@ impl World {
         let old = self.objects.get(key).cloned();
         if let Some(old) = &old {
             let meta = &old["metadata"];
-            let same = |wanted: &Option<String>, field: &str| wanted.as_deref().is_none_or(|w| meta[field] == w);
+            let same =
+                |wanted: &Option<String>, field: &str| wanted.as_deref().is_none_or(|w| meta[field] == w);
             let exact = same(&write.precondition.uid, "uid")
                 && same(&write.precondition.resource_version, "resourceVersion");
             if !exact {
@@ -259,18 +273,23 @@ impl World {
                 return;
             }
         }
-        panic!("no rest after {PASSES_MAX} passes: {:#?}", self.heard.iter().rev().take(10).collect::<Vec<_>>());
+        panic!(
+            "no rest after {PASSES_MAX} passes: {:#?}",
+            self.heard.iter().rev().take(10).collect::<Vec<_>>()
+        );
     }
 
     /// Moves the clock from one thing that happens to the next, until `done` holds.
     pub fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = self.now.plus(Duration::from_secs(7200));
+        let end = self.now.plus(Duration::from_hours(2));
         loop {
             self.settle();
             if done(self) {
                 return;
             }
-            let next = self.next_moment().unwrap_or_else(|| panic!("nothing more happens before: {what}\n{}", self.dump()));
+            let next = self
+                .next_moment()
+                .unwrap_or_else(|| panic!("nothing more happens before: {what}\n{}", self.dump()));
             assert!(next < end, "two hours without: {what}\n{}", self.dump());
             self.now = next;
         }
@@ -303,23 +322,30 @@ impl World {
     }
 
     pub fn dump(&self) -> String {
-        let rollouts = self.all(kinds::ROLLOUT).into_iter().map(|r| serde_json::to_string_pretty(&r["status"]).unwrap());
+        let rollouts =
+            self.all(kinds::ROLLOUT).into_iter().map(|r| serde_json::to_string_pretty(&r["status"]).unwrap());
         let sets = self.all(kinds::REPLICA_SET).into_iter().map(|s| {
-            format!("{} spec {} status {} {}", s["metadata"]["name"], s["spec"]["replicas"], s["status"], s["metadata"]["annotations"])
+            format!(
+                "{} spec {} status {} {}",
+                s["metadata"]["name"], s["spec"]["replicas"], s["status"], s["metadata"]["annotations"]
+            )
         });
         rollouts.chain(sets).collect::<Vec<_>>().join("\n")
     }
 
     /// Plays the ReplicaSet controller and the nodes once.
     pub fn run_sets(&mut self) {
-        let keys: Vec<Key> = self.objects.keys().filter(|key| key.kind == kinds::REPLICA_SET).cloned().collect();
+        let keys: Vec<Key> =
+            self.objects.keys().filter(|key| key.kind == kinds::REPLICA_SET).cloned().collect();
         for key in keys {
             self.run_set(&key);
         }
         let owners: Vec<Value> = self.objects.values().map(|body| body["metadata"]["uid"].clone()).collect();
         self.objects.retain(|key, body| {
             let owner = &body["metadata"]["ownerReferences"][0]["uid"];
-            key.kind != kinds::POD && key.kind != kinds::REPLICA_SET || owner.is_null() || owners.contains(owner)
+            key.kind != kinds::POD && key.kind != kinds::REPLICA_SET
+                || owner.is_null()
+                || owners.contains(owner)
         });
     }
 
@@ -354,7 +380,8 @@ impl World {
             ready += 1;
             if body["status"].is_null() {
                 let mut body = body;
-                let condition = json!({"type": "Ready", "status": "True", "lastTransitionTime": at.to_string()});
+                let condition =
+                    json!({"type": "Ready", "status": "True", "lastTransitionTime": at.to_string()});
                 body["status"] = json!({"phase": "Running", "conditions": [condition]});
                 self.store(key, body);
             }

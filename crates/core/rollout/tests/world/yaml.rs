@@ -34,11 +34,12 @@ fn block(lines: &[(usize, String)], at: &mut usize) -> Value {
         let (key, value) = (key.to_owned(), value.trim().to_owned());
         *at += 1;
         let is_list = |line: &(usize, String)| line.0 == indent && line.1.starts_with("- ");
-        let value = if value.is_empty() && *at < lines.len() && (lines[*at].0 > indent || is_list(&lines[*at])) {
-            block(lines, at)
-        } else {
-            scalar(&value)
-        };
+        let value =
+            if value.is_empty() && *at < lines.len() && (lines[*at].0 > indent || is_list(&lines[*at])) {
+                block(lines, at)
+            } else {
+                scalar(&value)
+            };
         fields.insert(key, value);
     }
     Value::Object(fields)
@@ -53,7 +54,8 @@ fn scalar(text: &str) -> Value {
             if let Ok(number) = text.parse::<i64>() {
                 return json!(number);
             }
-            let quoted = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).map(|t| t.replace("''", "'"));
+            let quoted =
+                text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).map(|t| t.replace("''", "'"));
             let plain = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).map(str::to_owned);
             json!(quoted.or(plain).unwrap_or_else(|| text.to_owned()))
         }
