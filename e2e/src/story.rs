@@ -26,6 +26,26 @@ pub const ACCEPTED: &[Accepted] = &[
         line: r"^ *resources: \{\}$",
     },
     Accepted {
+        reason: "17.4: the template is not written back, so no default of the API is added to it",
+        file: "",
+        line: r"^ *protocol: TCP$",
+    },
+    Accepted {
+        reason: "17.1: an aborted canary's Service stays with stable; the recording caught it on its way back",
+        file: "11-aborted",
+        line: r"^demo-canary selector ",
+    },
+    Accepted {
+        reason: "time: the 30 s of the first ReplicaSet's delay had passed when the slower controller was looked at",
+        file: "14-after-retry",
+        line: r"^(Images:|  (demo:red|Current:|Ready:|Available:|HPAReplicas:|availableReplicas:|readyReplicas:|replicas:)|[ │├└─⧉□]+ demo-HASH1|demo  Canary  Paused)",
+    },
+    Accepted {
+        reason: "17.9: a restart ends with its last pod, not 30 s later, so twelve seconds after it the rollout is done",
+        file: "23-after-restart",
+        line: r"^((Status|Message):|demo  Canary|⟳ demo|│  └──|  (Current|Ready|Available|demo:yellow|HPAReplicas|availableReplicas|readyReplicas|replicas|message|reason|status|phase|restartedAt))",
+    },
+    Accepted {
         reason: "17.4: no write of our own counts as a generation",
         file: "",
         line: r#"^ *(generation: \d+|observedGeneration: "\d+")$"#,
@@ -33,12 +53,12 @@ pub const ACCEPTED: &[Accepted] = &[
     Accepted {
         reason: "17.2: no event is dropped by a spam filter, so more of them are there",
         file: "events",
-        line: r"^Rollout +(Normal|Warning) +\w+ x\d+ ",
+        line: r"^Rollout +(Normal|Warning) +\w+ +x\d+ ",
     },
     Accepted {
         reason: "17.6: no event says that the weight was updated to nothing",
         file: "events",
-        line: r"^Rollout +Normal +TrafficWeightUpdated x\d+ Traffic weight updated $",
+        line: r"^Rollout +Normal +TrafficWeightUpdated +x\d+ Traffic weight updated$",
     },
     Accepted {
         reason: "17.1: the canary Service is not written hundreds of times, so observed generations of ReplicaSets differ",
@@ -67,6 +87,7 @@ impl Normaliser {
             (r"(HASH\d+)-[a-z0-9]{5}\b", "$1-POD"),
             (r"delay:(\d+[hms])+", "delay:AGE"),
             (r" (\d+[dhms])+( |$)", " AGE$2"),
+            (r"(totalManualPauseDurationSeconds): \d+", "$1: N"),
             (r" {2,}", "  "),
             (r" +$", ""),
         ];
@@ -103,10 +124,26 @@ impl Normaliser {
     }
 }
 
-/// ReplicaSets are listed by name, that is by hash: their order says nothing.
+/// The fields of a condition.
+const CONDITION: [&str; 6] =
+    ["lastTransitionTime:", "lastUpdateTime:", "message:", "reason:", "status:", "type:"];
+
+/// ReplicaSets are listed by name, that is by hash, and conditions by the second of their last change: neither order says
+/// anything.
 fn sort_sections(lines: &mut [String]) {
     let mut index = 0;
     while index < lines.len() {
+        if lines[index].trim() == "conditions:" {
+            let from = index + 1;
+            let inside = |line: &String| {
+                CONDITION.iter().any(|key| line.trim_start_matches([' ', '-']).starts_with(key))
+            };
+            let to =
+                lines[from..].iter().position(|line| !inside(line)).map_or(lines.len(), |end| from + end);
+            sort_conditions(&mut lines[from..to]);
+            index = to;
+            continue;
+        }
         if lines[index] == "== replica sets" {
             let from = index + 1;
             let to = lines[from..].iter().position(String::is_empty).map_or(lines.len(), |end| from + end);
@@ -114,6 +151,22 @@ fn sort_sections(lines: &mut [String]) {
             index = to;
         }
         index += 1;
+    }
+}
+
+/// Conditions of five lines each, sorted by their last line, the type.
+fn sort_conditions(lines: &mut [String]) {
+    let is_start = |line: &String| line.trim_start().starts_with("- ");
+    let mut conditions: Vec<Vec<String>> = Vec::new();
+    for line in lines.iter() {
+        match conditions.last_mut() {
+            Some(condition) if !is_start(line) => condition.push(line.clone()),
+            _ => conditions.push(vec![line.clone()]),
+        }
+    }
+    conditions.sort_by(|a, b| a.last().cmp(&b.last()));
+    for (place, line) in lines.iter_mut().zip(conditions.into_iter().flatten()) {
+        *place = line;
     }
 }
 
@@ -225,6 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_compared_by_type_not_by_second() {
+        let condition =
+            |kind: &str| format!("  - lastTransitionTime: x\n    status: \"True\"\n    type: {kind}\n");
+        let text = |a: &str, b: &str| {
+            format!("  conditions:\n{}{}  controllerPause: true\n", condition(a), condition(b))
+        };
+        assert_eq!(lines(&text("Paused", "Available")), lines(&text("Available", "Paused")));
+        assert_eq!(lines(&text("Paused", "Available"))[7], "  controllerPause: true");
+    }
+
+    #[test]
     fn a_hash_keeps_its_number_through_the_files() {
         let mut normaliser = Normaliser::new().unwrap();
         assert_eq!(normaliser.lines("demo-f6d69c8cd")[0], "demo-HASH1");
@@ -237,8 +301,8 @@ mod tests {
             ("03-paused-25", "        resources: {}", true),
             ("03-paused-25", "  generation: 3", true),
             ("03-paused-25", "  phase: Paused", false),
-            ("events", "Rollout  Normal  RolloutPaused  x1 Rollout is paused (CanaryPauseStep)", false),
-            ("events", "Rollout  Normal  RolloutPaused x1 Rollout is paused (CanaryPauseStep)", true),
+            ("events", "Rollout  Normal  RolloutPaused  x1 Rollout is paused (CanaryPauseStep)", true),
+            ("events", "Deployment  Normal  ScalingReplicaSet  x1 Scaled up", false),
             ("03-paused-25", "Rollout Normal RolloutPaused x1 a", false),
         ] {
             let difference = Difference::Extra(line.into());
