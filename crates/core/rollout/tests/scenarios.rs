@@ -337,3 +337,57 @@ fn old_revisions_beyond_the_limit_go_the_oldest_first() {
     images.sort();
     assert_eq!(images, ["demo:4", "demo:5", "demo:6"]);
 }
+
+#[test]
+fn ten_pods_move_one_by_one_and_never_fewer_than_ten_serve() {
+    let mut w = World::new();
+    let canary = json!({"maxSurge": 1, "maxUnavailable": 0, "steps": [{"setWeight": 20}, {"pause": {}}]});
+    let key = w.create(kinds::ROLLOUT, rollout(10, canary, json!({})));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    let within = |w: &World| {
+        let pods = w.all(kinds::POD);
+        let ready = pods.iter().filter(|pod| pod["status"]["phase"] == "Running").count();
+        assert!(pods.len() <= 11 && ready >= 10, "{} pods, {ready} ready", pods.len());
+    };
+    w.until("paused", |w| {
+        within(w);
+        is(w, &key, "Paused")
+    });
+    assert_eq!((pods(&w, "demo:2"), pods(&w, "demo:1")), (2, 8));
+    w.patch(&key, &json!({"status": {"pauseConditions": null}}));
+    w.until("healthy", |w| {
+        within(w);
+        is(w, &key, "Healthy")
+    });
+    assert_eq!((pods(&w, "demo:2"), pods(&w, "demo:1")), (10, 0));
+    let told: Vec<&str> = w.heard.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert!(told.contains(&"Rollout step 1/2 completed (setWeight: 20)"));
+    assert!(told.last().unwrap().ends_with("Completed all 2 canary steps"), "{told:?}");
+}
+
+#[test]
+fn two_pods_are_asked_for_where_two_are_the_least() {
+    let mut w = World::new();
+    for name in ["canary", "stable"] {
+        w.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
+    w.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
+    let canary = json!({
+        "canaryService": "canary", "stableService": "stable", "minPodsPerReplicaSet": 2,
+        "trafficRouting": {"nginx": {"stableIngress": "web"}},
+        "steps": [{"setWeight": 25}, {"pause": {}}, {"setCanaryScale": {"replicas": 3}}, {"pause": {}},
+            {"setCanaryScale": {"matchTrafficWeight": true}}, {"pause": {}}],
+    });
+    let key = w.create(kinds::ROLLOUT, rollout(4, canary, json!({})));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    for (index, wanted) in [(1, 2), (3, 3), (5, 2)] {
+        w.until("paused", |w| is(w, &key, "Paused") && w.get(&key)["status"]["currentStepIndex"] == index);
+        assert_eq!((pods(&w, "demo:2"), pods(&w, "demo:1")), (wanted, 4), "step {index}");
+        w.patch(&key, &json!({"status": {"pauseConditions": null}}));
+    }
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+}

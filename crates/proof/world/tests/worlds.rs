@@ -1,0 +1,71 @@
+//! Many worlds, each of one number. A failure prints its number; `SERIN_WORLDS=5000` plays more of them, and
+//! `SERIN_WORLD=17` plays one and tells everything that happens in it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serin_world::{Plot, play, prove};
+
+/// Worlds played by default: under a minute on two cores.
+const WORLDS: u64 = 200;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_world_keeps_the_rules_and_ends_as_its_twin_without_faults() {
+    if let Some(one) = number("SERIN_WORLD") {
+        let plot = Plot::draw(one);
+        println!("{plot:#?}");
+        let told = prove(one);
+        if let Err(broken) = &told {
+            println!("{}", broken.trace.join("\n"));
+        }
+        told.unwrap_or_else(|broken| panic!("world {one}:\n{broken}"));
+        return;
+    }
+    let (worlds, first) = (number("SERIN_WORLDS").unwrap_or(WORLDS), number("SERIN_WORLDS_FROM").unwrap_or(0));
+    let next = AtomicU64::new(first);
+    let broken = parking_lot::Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if first + worlds <= number {
+                        return;
+                    }
+                    if let Err(why) = prove(number) {
+                        println!("world {number}: {}", why.rules.join("\n"));
+                        broken.lock().push((number, why));
+                    }
+                }
+            });
+        }
+    });
+    let mut broken = broken.into_inner();
+    broken.sort_by_key(|(number, _)| *number);
+    let numbers: Vec<u64> = broken.iter().map(|(number, _)| *number).collect();
+    if let Some((number, why)) = broken.first() {
+        panic!("worlds {numbers:?} are broken; the first, {number}:\n{why}");
+    }
+}
+
+#[test]
+fn a_world_is_a_function_of_its_number() {
+    for number in [3, 4] {
+        let plot = Plot::draw(number);
+        let (first, second) = (play(&plot), play(&plot));
+        let trace = |told: Result<serin_world::Ending, serin_world::Broken>| match told {
+            Ok(ending) => ending.trace,
+            Err(broken) => broken.trace,
+        };
+        let (first, second) = (trace(first), trace(second));
+        for (one, other) in first.iter().zip(&second) {
+            assert_eq!(one, other, "world {number}");
+        }
+        assert_eq!(first.len(), second.len(), "world {number}");
+    }
+}
