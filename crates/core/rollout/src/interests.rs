@@ -3,10 +3,11 @@
 use serin_api::{
     kinds,
     meta::LabelSelector,
+    names::labels,
     rollout::Rollout,
     validate::{referenced_ingresses, referenced_services},
 };
-use serin_kernel::{Interest, Object};
+use serin_kernel::{Interest, Object, Operator, Requirement, Selector};
 
 use crate::{resolve, restart, routers};
 
@@ -16,12 +17,11 @@ pub(crate) fn interests(object: &Object) -> Vec<Interest> {
     let rollout = serin_api::lenient::<Rollout>(object.value()).value;
     let namespace = &object.meta().namespace;
     let mut interests = vec![Interest::Owned(kinds::REPLICA_SET)];
-    let selector = rollout
-        .spec
-        .selector
-        .as_ref()
-        .and_then(LabelSelector::selector)
-        .filter(|s| !s.requirements.is_empty());
+    let own = rollout.spec.selector.as_ref().and_then(LabelSelector::selector);
+    // The selector of a workload that is referred to is not known here: all that any Rollout made is looked at, and
+    // owners tell whose it is.
+    let any = rollout.spec.workload_ref.as_ref().map(|_| made_by_rollouts());
+    let selector = own.filter(|selector| !selector.requirements.is_empty()).or(any);
     if let Some(selector) = selector {
         let selected =
             |kind| Interest::Selected { kind, namespace: namespace.clone(), selector: selector.clone() };
@@ -44,4 +44,9 @@ pub(crate) fn interests(object: &Object) -> Vec<Interest> {
         interests.extend(routers::keys(object, canary).into_iter().map(Interest::Named));
     }
     interests
+}
+
+fn made_by_rollouts() -> Selector {
+    let key = labels::POD_TEMPLATE_HASH.to_owned();
+    Selector { requirements: vec![Requirement { key, operator: Operator::Exists, values: Vec::new() }] }
 }
