@@ -38,6 +38,9 @@ pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// Lines of what happened that are kept for a report.
 const TRACE_MAX: usize = 4000;
 
+/// Characters of one line of it: enough for what a patch is about.
+const LINE_MAX: usize = 400;
+
 /// How often each fault happens, in a thousand requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
@@ -99,6 +102,7 @@ impl Weather {
     pub fn note(&self, text: &str) {
         let mut trace = self.trace.lock();
         if trace.len() < TRACE_MAX {
+            let text: String = text.chars().take(LINE_MAX).collect();
             trace.push(format!("{:9.3} {text}", self.began.elapsed().as_secs_f64()));
         }
     }
@@ -218,7 +222,7 @@ impl FaultLayer {
         let life = self.life.clone();
         let before = weather.judge.lock().look();
         let answer = self.send(Request::from_parts(parts, body.into())).await;
-        weather.note(&format!("{what} → {}", answer.status().as_u16()));
+        weather.note(&format!("{} {what}", answer.status().as_u16()));
         if answer.status().is_success() {
             *weather.writes.lock() += 1;
             weather.judge.lock().after(&what, &before);

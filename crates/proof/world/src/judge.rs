@@ -13,12 +13,13 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
     mirror::Mirror,
-    shape::Shape,
-    view::{Selects, SetView, View},
+    shape::{NAME, Shape},
+    view::{Selects, SetView, View, text},
 };
 
 /// How old a size may be that the controller still acts on: the longest lateness of a watch, a request without an
@@ -33,13 +34,15 @@ pub struct Judge {
     /// Whether pods fail by themselves here: what is ready is then no longer the controller's doing alone.
     pods_fail: bool,
     broken: Vec<String>,
+    /// The Rollout's version that was last told as news.
+    told: String,
 }
 
 impl Judge {
     /// A judge of a world that looks like `mirror`.
     #[must_use]
     pub fn new(mirror: Mirror, shape: Shape, pods_fail: bool) -> Self {
-        let mut judge = Self { mirror, shape, sizes: VecDeque::new(), pods_fail, broken: Vec::new() };
+        let mut judge = Self { mirror, shape, sizes: VecDeque::new(), pods_fail, broken: Vec::new(), told: String::new() };
         judge.look();
         judge
     }
@@ -59,16 +62,25 @@ impl Judge {
         view
     }
 
+    /// The Rollout and the image of its stable version, if it has changed since this was asked last.
+    pub fn news(&mut self) -> Option<(&Value, String)> {
+        self.mirror.catch_up();
+        let objects = self.mirror.objects();
+        let rollout = objects.get("rollouts").and_then(|all| all.get(NAME))?;
+        let version = text(rollout, "/metadata/resourceVersion");
+        if version == self.told {
+            return None;
+        }
+        version.clone_into(&mut self.told);
+        let view = View::read(objects);
+        let stable = view.ours().find(|set| set.hash == view.stable_hash);
+        Some((rollout, stable.map(|set| set.image.clone()).unwrap_or_default()))
+    }
+
     /// Rules broken so far.
     #[must_use]
     pub fn broken(&self) -> &[String] {
         &self.broken
-    }
-
-    /// The objects as they are.
-    pub fn mirror(&mut self) -> &Mirror {
-        self.mirror.catch_up();
-        &self.mirror
     }
 
     /// Judges what a write, described by `what`, has made of `before`.
@@ -107,7 +119,11 @@ impl Judge {
             broken.push("the stable Service has lost its last ready pod".to_owned());
         }
         for (name, of) in [("canary", (|view| &view.canary) as fn(&View) -> &Selects), ("stable", |view| &view.stable)] {
-            let idle = |view: &View| view.selected(of(view)).is_some_and(|set| set.wanted == 0);
+            let idle = |view: &View| {
+                // By its definition, a dynamic stable version has no pods when it has no traffic.
+                let is_spared = name == "stable" && self.shape.is_dynamic() && view.weight == 100;
+                !is_spared && view.selected(of(view)).is_some_and(|set| set.wanted == 0)
+            };
             if least > 0 && idle(after) && !idle(before) {
                 broken.push(format!("the {name} Service names a ReplicaSet that wants no pods"));
             }

@@ -28,8 +28,8 @@ const CONVERGES_WITHIN: Duration = Duration::from_mins(40);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// After the end of an update: the longest delay before pods go, and the farthest that the clock was wrong.
 const SETTLES_WITHIN: Duration = Duration::from_mins(15);
-/// How long nothing may be written at rest.
-const RESTS_FOR: Duration = Duration::from_hours(3);
+/// How long nothing may be written at rest: several lives of a watch, and longer than any timer of ours but the day.
+const RESTS_FOR: Duration = Duration::from_hours(1);
 /// Accepted writes that no world of this size needs.
 const WRITES_MAX: u64 = 1500;
 
@@ -194,12 +194,15 @@ async fn wait(world: &World, what: &str, done: impl Fn(&Value, &str) -> bool, dr
     while Instant::now() < end {
         sleep(LOOK_EVERY).await;
         world.verdict()?;
-        let object = world.hand.get(&rollout()).await;
-        let image = deed::stable_image(&world.hand).await.unwrap_or_default();
-        if done(&object, &image) {
+        let (is_done, is_waiting) = {
+            let mut judge = world.weather.judge.lock();
+            let Some((object, image)) = judge.news() else { continue };
+            (done(object, &image), waits_for_person(object))
+        };
+        if is_done {
             return Ok(());
         }
-        if drives && waits_for_person(&object) {
+        if drives && is_waiting {
             deed::promote(&world.hand, Promotion::Next).await;
         }
     }
