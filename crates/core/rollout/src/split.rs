@@ -115,13 +115,18 @@ pub(crate) fn counts(scene: &Scene<'_>, next: &RolloutStatus) -> Counts {
         };
         return scale::approximate(whole, weight, surge(scene));
     }
-    let actual = scene.status().canary.weights.as_ref();
+    let recorded = scene.status().canary.weights.as_ref();
+    // Without a record all traffic goes to the stable version: nothing was sent elsewhere, or a crash lost the record.
+    let actual = recorded.map_or(Weights { canary: 0, stable: whole.max_weight }, |weights| Weights {
+        canary: count(weights.canary.weight),
+        stable: count(weights.stable.weight),
+    });
     scale::routed(&Routed {
         whole,
         target,
         min_pods: scene.canary.min_pods_per_replica_set.map_or(0, count),
         dynamic: scene.is_dynamic(),
-        actual: actual.map(|w| Weights { canary: count(w.canary.weight), stable: count(w.stable.weight) }),
+        actual: Some(actual),
         aborted: next.abort,
     })
 }

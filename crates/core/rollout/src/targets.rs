@@ -102,7 +102,13 @@ fn drain(scene: &Scene<'_>, mut old: Vec<usize>, posts: scale::Fenceposts, goals
     old.retain(|&index| scene.sets[index].spec > 0);
     old.sort_by_key(|&index| std::cmp::Reverse(scene.sets[index].revision));
     let healthy: Vec<u32> = old.iter().map(|&index| scale::healthy(scene.sets[index].counts())).collect();
-    let spare = scale::budget(scene.available(), scene.replicas(), posts);
+    // A status may still count pods that an earlier pass, or this one, has given up.
+    let kept = |(index, set): (usize, &Set<'_>)| {
+        let goal = goals.sets.get(&index).and_then(|goal| goal.replicas).unwrap_or(set.spec);
+        scale::healthy(set.counts()).min(goal)
+    };
+    let kept = scene.sets.iter().enumerate().map(kept).fold(0, u32::saturating_add);
+    let spare = scale::budget(kept, scene.replicas(), posts);
     for (&index, count) in old.iter().zip(scale::drain(&healthy, spare)) {
         goals.replicas(index, count);
     }

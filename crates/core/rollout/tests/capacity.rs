@@ -1,0 +1,95 @@
+//! Capacity when the world is seen late or a record was lost: what no single look at a status may give away.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
+
+mod world;
+
+use serde_json::{Value, json};
+use serin_api::kinds;
+use serin_kernel::Key;
+use world::World;
+
+fn rollout(world: &mut World, replicas: i64, canary: Value) -> Key {
+    world.create(
+        kinds::ROLLOUT,
+        json!({
+            "metadata": {"name": "demo"},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": {"app": "demo"}},
+                "template": {
+                    "metadata": {"labels": {"app": "demo"}},
+                    "spec": {"containers": [{"name": "web", "image": "demo:1"}]},
+                },
+                "strategy": {"canary": canary},
+            },
+        }),
+    )
+}
+
+fn image(world: &mut World, key: &Key, image: &str) {
+    let template = json!({"spec": {"containers": [{"name": "web", "image": image}]}});
+    world.patch(key, &json!({"spec": {"template": template}}));
+}
+
+fn is_phase(world: &World, key: &Key, wanted: &str) -> bool {
+    let rollout = world.get(key);
+    let generation = rollout["metadata"]["generation"].to_string();
+    rollout["status"]["phase"] == wanted && rollout["status"]["observedGeneration"] == generation
+}
+
+/// Available pods that the wanted numbers promise to keep.
+fn kept(world: &World) -> u64 {
+    let count = |set: &Value, field: &str| set.pointer(field).and_then(Value::as_u64).unwrap_or(0);
+    let sets = world.all(kinds::REPLICA_SET).into_iter();
+    sets.map(|set| count(set, "/spec/replicas").min(count(set, "/status/availableReplicas"))).sum()
+}
+
+/// Found by world 4: an undo at a pause scaled the withdrawn version down twice on one status.
+#[test]
+fn pods_that_were_given_up_already_are_no_reserve_for_draining() {
+    let mut world = World::new();
+    let steps = json!([{"setWeight": 30}, {"pause": {}}]);
+    let key = rollout(&mut world, 5, json!({"maxSurge": 1, "maxUnavailable": 0, "steps": steps}));
+    world.until("the first version", |world| is_phase(world, &key, "Healthy"));
+    image(&mut world, &key, "demo:2");
+    world.until("the pause", |world| is_phase(world, &key, "Paused"));
+    image(&mut world, &key, "demo:1");
+    for pass in 1..=5 {
+        // The ReplicaSet controller sleeps: every pass sees the statuses of before.
+        world.pass();
+        assert!(5 <= kept(&world), "{} pods are kept after pass {pass}: {}", kept(&world), world.dump());
+    }
+    world.until("the first version again", |world| is_phase(world, &key, "Healthy"));
+}
+
+/// Found by world 18: the record of the weights was lost with its write.
+#[test]
+fn a_dynamic_stable_version_is_whole_while_no_weight_is_recorded() {
+    let mut world = World::new();
+    for name in ["canary", "stable"] {
+        world.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
+    world.create(
+        kinds::INGRESS,
+        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
+    );
+    let canary = json!({
+        "dynamicStableScale": true, "canaryService": "canary", "stableService": "stable",
+        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": [{"setWeight": 50}, {"pause": {}}],
+    });
+    let key = rollout(&mut world, 4, canary);
+    world.until("the first version", |world| is_phase(world, &key, "Healthy"));
+    world.patch(&key, &json!({"status": {"canary": {"weights": null}}}));
+    image(&mut world, &key, "demo:2");
+    world.pass();
+    // The record is lost again before the next look.
+    world.patch(&key, &json!({"status": {"canary": {"weights": null}}}));
+    world.pass();
+    let stable = world.all(kinds::REPLICA_SET).into_iter().find(|set| {
+        set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:1"
+    });
+    assert_eq!(stable.unwrap()["spec"]["replicas"], 4, "{}", world.dump());
+    world.until("the pause", |world| is_phase(world, &key, "Paused"));
+}
