@@ -60,7 +60,11 @@ pub enum Deed {
 }
 
 /// Draws what happens, in order of time. Without `faults` only what people do is left.
-pub fn draw(people: &mut Dice, nature: &mut Dice, shape: &Shape) -> (Vec<(Duration, Deed)>, Vec<(Duration, Deed)>) {
+pub fn draw(
+    people: &mut Dice,
+    nature: &mut Dice,
+    shape: &Shape,
+) -> (Vec<(Duration, Deed)>, Vec<(Duration, Deed)>) {
     let mut deeds = Vec::new();
     for number in 1..=people.between(1, 7) {
         let at = people.millis(10_000, DEEDS_LAST_SEC * 1000);
@@ -89,7 +93,11 @@ fn person(dice: &mut Dice, shape: &Shape, number: u64) -> Deed {
     match dice.between(0, 29) {
         0..=9 => {
             let word = dice.pick(&["", "", "", "-ready3s", "-ready20s", "-ready90s"]);
-            let name = if dice.chance(80) { format!("app:never-ready{number}") } else { format!("app:v{number}{word}") };
+            let name = if dice.chance(80) {
+                format!("app:never-ready{number}")
+            } else {
+                format!("app:v{number}{word}")
+            };
             Deed::Image(name)
         }
         10 | 11 => Deed::Undo,
@@ -202,7 +210,8 @@ pub async fn stable_image(hand: &Hand) -> Option<String> {
 
 async fn pod(hand: &Hand, number: u64) -> Option<String> {
     let pods = hand.items(&collection("pods")).await;
-    let ours: Vec<&Value> = pods.iter().filter(|pod| pod["metadata"]["labels"]["app"] == shape::NAME).collect();
+    let ours: Vec<&Value> =
+        pods.iter().filter(|pod| pod["metadata"]["labels"]["app"] == shape::NAME).collect();
     let pod = ours.get(number as usize % ours.len().max(1))?;
     Some(format!("{}/{}", collection("pods"), text(pod, "/metadata/name")))
 }

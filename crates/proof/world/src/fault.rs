@@ -64,7 +64,15 @@ impl Rates {
     /// Draws how bad a world is: some faults are absent, some rare, some frequent.
     pub fn draw(dice: &mut Dice) -> Self {
         let mut rate = || dice.pick(&[0, 0, 10, 30, 80]);
-        Self { refused: rate(), hung: rate() / 4, lost: rate(), late: rate(), crash: rate() / 3, cut: rate() * 4, behind: rate() * 4 }
+        Self {
+            refused: rate(),
+            hung: rate() / 4,
+            lost: rate(),
+            late: rate(),
+            crash: rate() / 3,
+            cut: rate() * 4,
+            behind: rate() * 4,
+        }
     }
 }
 
@@ -211,7 +219,11 @@ impl FaultLayer {
         let what = format!("{} {} {} {}", self.name, parts.method, parts.uri.path(), text);
         let number = *weather.writes.lock();
         let fixed = weather.crash_at.lock().take_if(|(at, _)| *at == number).map(|(_, side)| side);
-        let drawn = || weather.chance(|rates| rates.crash).then(|| weather.dice.lock().pick(&[Side::Before, Side::After]));
+        let drawn = || {
+            weather
+                .chance(|rates| rates.crash)
+                .then(|| weather.dice.lock().pick(&[Side::Before, Side::After]))
+        };
         let crash = fixed.or_else(drawn);
         if crash == Some(Side::Before) {
             weather.note(&format!("crash before {what}"));
@@ -302,7 +314,8 @@ impl Flow {
                 let half = piece.ok()?.into_data().ok()?;
                 let half = half.slice(..half.len() / 2);
                 let ends_badly = self.weather.dice.lock().chance(500);
-                let cut = if ends_badly { Err(io::Error::other("cut")) } else { Ok(http_body::Frame::data(half)) };
+                let cut =
+                    if ends_badly { Err(io::Error::other("cut")) } else { Ok(http_body::Frame::data(half)) };
                 return Some((cut, None));
             }
             Some(left) => *left -= 1,

@@ -42,7 +42,14 @@ impl Judge {
     /// A judge of a world that looks like `mirror`.
     #[must_use]
     pub fn new(mirror: Mirror, shape: Shape, pods_fail: bool) -> Self {
-        let mut judge = Self { mirror, shape, sizes: VecDeque::new(), pods_fail, broken: Vec::new(), told: String::new() };
+        let mut judge = Self {
+            mirror,
+            shape,
+            sizes: VecDeque::new(),
+            pods_fail,
+            broken: Vec::new(),
+            told: String::new(),
+        };
         judge.look();
         judge
     }
@@ -95,12 +102,15 @@ impl Judge {
             self.capacity(before, &after, least, most, &mut broken);
         }
         owners(before, &after, &mut broken);
-        let told = broken.into_iter().map(|rule| format!("{rule}\n  by {what}\n  before {}\n  after  {}", brief(before), brief(&after)));
+        let told = broken.into_iter().map(|rule| {
+            format!("{rule}\n  by {what}\n  before {}\n  after  {}", brief(before), brief(&after))
+        });
         self.broken.extend(told);
     }
 
     fn traffic(&self, before: &View, after: &View, least: u64, broken: &mut Vec<String>) {
-        let deserted = |view: &View| 0 < view.weight && view.canary != Selects::Absent && view.behind(&view.canary) == 0;
+        let deserted =
+            |view: &View| 0 < view.weight && view.canary != Selects::Absent && view.behind(&view.canary) == 0;
         if least > 0 && !self.pods_fail && deserted(after) && !deserted(before) {
             broken.push(format!("weight {} goes to a Service without a ready pod", after.weight));
         }
@@ -114,11 +124,15 @@ impl Judge {
             let (wanted, needed) = (is.wanted, needed(after));
             broken.push(format!("the stable version is scaled down to {wanted}, its traffic needs {needed}"));
         }
-        let starved = |view: &View| view.stable != Selects::Absent && view.behind(&view.stable) == 0 && view.weight < 100;
+        let starved = |view: &View| {
+            view.stable != Selects::Absent && view.behind(&view.stable) == 0 && view.weight < 100
+        };
         if least > 0 && !self.pods_fail && starved(after) && !starved(before) {
             broken.push("the stable Service has lost its last ready pod".to_owned());
         }
-        for (name, of) in [("canary", (|view| &view.canary) as fn(&View) -> &Selects), ("stable", |view| &view.stable)] {
+        for (name, of) in
+            [("canary", (|view| &view.canary) as fn(&View) -> &Selects), ("stable", |view| &view.stable)]
+        {
             let idle = |view: &View| {
                 // By its definition, a dynamic stable version has no pods when it has no traffic.
                 let is_spared = name == "stable" && self.shape.is_dynamic() && view.weight == 100;

@@ -39,7 +39,8 @@ impl Mirror {
             let Ok(answer) = plane.service().oneshot(request).await;
             streams.push((kind, answer.into_body(), Vec::new()));
         }
-        let mut mirror = Self { objects: KINDS.into_iter().map(|kind| (kind, BTreeMap::new())).collect(), streams };
+        let mut mirror =
+            Self { objects: KINDS.into_iter().map(|kind| (kind, BTreeMap::new())).collect(), streams };
         mirror.catch_up();
         mirror
     }

@@ -36,6 +36,8 @@ const WRITES_MAX: u64 = 1500;
 /// The last thing that people do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finale {
+    /// Nothing more: what was done so far comes to its end.
+    Nothing,
     /// An update.
     Update,
     /// An update, and another one that is aborted at its pause.
@@ -76,7 +78,8 @@ impl Plot {
     pub fn draw(number: u64) -> Self {
         let seed = Seed::root(number);
         let shape = Shape::draw(&mut seed.child("shape").dice());
-        let (deeds, nature) = deed::draw(&mut seed.child("people").dice(), &mut seed.child("nature").dice(), &shape);
+        let (deeds, nature) =
+            deed::draw(&mut seed.child("people").dice(), &mut seed.child("nature").dice(), &shape);
         let rates = Rates::draw(&mut seed.child("rates").dice());
         let pods_fail = nature.iter().any(|(_, deed)| matches!(deed, Deed::CrashPod(_) | Deed::DeletePod(_)));
         let finale = seed.child("finale").dice().pick(&[Finale::Update, Finale::Abort, Finale::Undo]);
@@ -113,7 +116,9 @@ impl Plot {
         if self.beginning.shape.routed {
             deed::mend(&world.hand).await;
         }
-        self.end(&world).await?;
+        if self.finale != Finale::Nothing {
+            self.end(&world).await?;
+        }
         sleep(SETTLES_WITHIN).await;
         world.verdict()?;
         let state = state(&world).await;
@@ -158,7 +163,8 @@ impl Plot {
         patch["spec"]["strategy"] = json!({"canary": {"steps": [{"setWeight": 30}, {"pause": {}}]}});
         world.weather.note("an update that will be withdrawn");
         world.hand.patch(&rollout(), &patch).await;
-        let is_paused = |object: &Value, _: &str| text(object, "/status/phase") == "Paused" && is_seen(object);
+        let is_paused =
+            |object: &Value, _: &str| text(object, "/status/phase") == "Paused" && is_seen(object);
         wait(world, "the pause", is_paused, false).await?;
         world.weather.note(&format!("{:?}", self.finale));
         if self.finale == Finale::Abort {
@@ -189,7 +195,12 @@ async fn until(world: &World, what: &str, done: impl Fn(&Value, &str) -> bool) -
 }
 
 /// Waits until the Rollout, with the image of its stable version, is as wanted; ends pauses that need a person.
-async fn wait(world: &World, what: &str, done: impl Fn(&Value, &str) -> bool, drives: bool) -> Result<(), Broken> {
+async fn wait(
+    world: &World,
+    what: &str,
+    done: impl Fn(&Value, &str) -> bool,
+    drives: bool,
+) -> Result<(), Broken> {
     let end = Instant::now() + CONVERGES_WITHIN;
     while Instant::now() < end {
         sleep(LOOK_EVERY).await;
@@ -208,7 +219,13 @@ async fn wait(world: &World, what: &str, done: impl Fn(&Value, &str) -> bool, dr
     }
     let object = world.hand.get(&rollout()).await;
     let view = world.weather.judge.lock().look();
-    let rule = format!("{what} never came\n  {}\n  {}\n  spec.paused {} steps {}", brief(&view), object["status"], object["spec"]["paused"], object["spec"]["strategy"]);
+    let rule = format!(
+        "{what} never came\n  {}\n  {}\n  spec.paused {} steps {}",
+        brief(&view),
+        object["status"],
+        object["spec"]["paused"],
+        object["spec"]["strategy"]
+    );
     Err(Broken { rules: vec![rule], trace: world.trace() })
 }
 
@@ -237,8 +254,10 @@ async fn rest(world: &World) -> Result<(), Broken> {
 async fn state(world: &World) -> Value {
     let object = world.hand.get(&rollout()).await;
     let view = world.weather.judge.lock().look();
-    let images: BTreeMap<&str, &str> = view.ours().map(|set| (set.hash.as_str(), set.image.as_str())).collect();
-    let image = |hash: &str| images.get(hash).copied().unwrap_or(if hash.is_empty() { "" } else { "unknown" });
+    let images: BTreeMap<&str, &str> =
+        view.ours().map(|set| (set.hash.as_str(), set.image.as_str())).collect();
+    let image =
+        |hash: &str| images.get(hash).copied().unwrap_or(if hash.is_empty() { "" } else { "unknown" });
     let selects = |by: &Selects| match by {
         Selects::Absent => "absent".to_owned(),
         Selects::All => "all".to_owned(),
@@ -250,8 +269,11 @@ async fn state(world: &World) -> Value {
         .flatten()
         .map(|c| (text(c, "/type").to_owned(), format!("{} {}", text(c, "/status"), text(c, "/reason"))))
         .collect();
-    let sets: BTreeMap<&str, (u64, u64)> =
-        view.ours().filter(|set| 0 < set.wanted).map(|set| (set.image.as_str(), (set.wanted, set.ready))).collect();
+    let sets: BTreeMap<&str, (u64, u64)> = view
+        .ours()
+        .filter(|set| 0 < set.wanted)
+        .map(|set| (set.image.as_str(), (set.wanted, set.ready)))
+        .collect();
     let status = &object["status"];
     let pods = world.hand.items(&collection("pods")).await.len();
     json!({

@@ -125,7 +125,10 @@ fn read_set(name: &str, set: &Value, rollout: &str, objects: &Objects) -> SetVie
     }
     SetView {
         name: name.to_owned(),
-        hash: set.pointer("/metadata/labels").map_or("", |labels| text(labels, &format!("/{HASH}"))).to_owned(),
+        hash: set
+            .pointer("/metadata/labels")
+            .map_or("", |labels| text(labels, &format!("/{HASH}")))
+            .to_owned(),
         wanted: set.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(0),
         ready,
         ours: owner.is_some_and(|owner| owner == rollout),

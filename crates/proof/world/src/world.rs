@@ -99,11 +99,16 @@ impl World {
         let began = Instant::now();
         let epoch: Timestamp = EPOCH.parse().map_err(|_| Broken::world("the epoch"))?;
         let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || {
-            epoch.saturating_add(SignedDuration::try_from(began.elapsed()).unwrap_or_default()).unwrap_or(epoch)
+            epoch
+                .saturating_add(SignedDuration::try_from(began.elapsed()).unwrap_or_default())
+                .unwrap_or(epoch)
         });
         let number = seed.child("plane").dice().between(1, 1 << 40);
-        let plane =
-            Plane::new(serin_plane::Options { clock: clock.clone(), seed: Some(number), ..Default::default() });
+        let plane = Plane::new(serin_plane::Options {
+            clock: clock.clone(),
+            seed: Some(number),
+            ..Default::default()
+        });
         let (hand, stop) = (Hand::new(plane.clone()), CancellationToken::new());
         furnish(&hand, &beginning.shape).await?;
         let workloads = serin_workloads::Options { clock: clock.clone(), schedule: true };
@@ -152,7 +157,11 @@ impl World {
         self.keeper = Some(tokio::spawn(async move {
             loop {
                 life.crashed.notified().await;
-                leaders.lock().iter().filter(|running| Arc::ptr_eq(&running.life, &life)).for_each(Running::end);
+                leaders
+                    .lock()
+                    .iter()
+                    .filter(|running| Arc::ptr_eq(&running.life, &life))
+                    .for_each(Running::end);
                 sleep(dice.millis(0, RESTART_MAX_MS)).await;
                 let Ok(next) = starter.start("controller") else { return };
                 life = next.life.clone();
@@ -194,7 +203,6 @@ impl World {
     /// Ends all faults.
     pub fn calm(&self) {
         *self.weather.rates.lock() = Rates::default();
-        *self.weather.crash_at.lock() = None;
         self.clock_off(0);
     }
 

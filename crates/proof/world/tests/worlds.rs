@@ -25,7 +25,8 @@ fn every_world_keeps_the_rules_and_ends_as_its_twin_without_faults() {
         told.unwrap_or_else(|broken| panic!("world {one}:\n{broken}"));
         return;
     }
-    let (worlds, first) = (number("SERIN_WORLDS").unwrap_or(WORLDS), number("SERIN_WORLDS_FROM").unwrap_or(0));
+    let (worlds, first) =
+        (number("SERIN_WORLDS").unwrap_or(WORLDS), number("SERIN_WORLDS_FROM").unwrap_or(0));
     let next = AtomicU64::new(first);
     let broken = parking_lot::Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
