@@ -3,14 +3,23 @@
 //! Property: a ReplicaSet that somebody else manages is never touched. One that nobody manages is taken over when the
 //! selector matches it; one of ours that the selector no longer matches is let go.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use serin_api::kinds;
-use serin_kernel::{Answer, Answers, Ask, Change, Object, Observed, Question, Selector, Write};
+use serin_kernel::{
+    Act, Answer, Answers, Ask, Change, Moment, Object, Observed, Plan, Question, Selector, Write,
+};
 
 use crate::writes;
 
 /// The name of the question whether the Rollout itself is still there.
 const STILL_THERE: &str = "still-there";
+
+/// The name of the question whose ReplicaSet has the name that was refused.
+const WHOSE_NAME: &str = "whose-name";
+/// When to look again for a ReplicaSet of ours that the caches do not show yet, beyond the news of it.
+const UNSEEN_RETRY: Duration = Duration::from_secs(1);
 
 /// What is to be done before the ReplicaSets can be used.
 #[derive(Debug)]
@@ -55,6 +64,29 @@ pub(crate) fn claim<'a>(observed: &'a Observed, selector: &Selector, answers: &A
         }
     }
     if writes.is_empty() { Claim::Settled(mine) } else { Claim::Writes(writes) }
+}
+
+/// What to do when the API refused a ReplicaSet because there is one of that name, which the caches do not show: it may
+/// be our own, made just before, and then it is waited for. None when there is nothing to wait for.
+pub(crate) fn unseen(observed: &Observed, answers: &Answers, now: Moment) -> Option<Plan> {
+    let refused = observed.refused.as_ref().filter(|refused| refused.reason == "AlreadyExists")?;
+    let key = &refused.target;
+    if key.kind != kinds::REPLICA_SET || observed.get(key).is_some() {
+        return None;
+    }
+    let ask = || Ask { id: WHOSE_NAME.to_owned(), question: Question::Read(key.clone()) };
+    let wait = || Act { wake: Some(now.plus(UNSEEN_RETRY)), ..Act::default() };
+    match answers.get(WHOSE_NAME) {
+        None => Some(Plan::Ask(vec![ask()])),
+        Some(Answer::Object(Some(live)))
+            if !live.meta().is_controlled_by(&observed.object.meta().uid)
+                || live.meta().deletion_timestamp.is_some() =>
+        {
+            None
+        }
+        // Ours, or gone again, or nobody knows: nothing of this makes the name somebody else's.
+        Some(_) => Some(Plan::Act(wait())),
+    }
 }
 
 fn released(set: &Object, own: &Object) -> Value {

@@ -14,7 +14,7 @@ use serin_kernel::{
 use crate::{
     Settings,
     check::{self, Invalid},
-    claim::{Claim, claim},
+    claim::{self, Claim, claim},
     course::{self, Change},
     dress, identify,
     report::{self, Milestones, Outcome},
@@ -142,6 +142,9 @@ fn pass(observed: &Observed, rollout: &Rollout, answers: &Answers, now: Moment) 
         Claim::Writes(writes) => return Ok(Plan::Act(Act { writes, ..Act::default() })),
         Claim::Settled(sets) => sets,
     };
+    if let Some(wait) = claim::unseen(observed, answers, now) {
+        return Ok(wait);
+    }
     let mut next = rollout.status.clone();
     let scene = look(observed, rollout, (canary, resolved), sets, &mut next, now);
     Ok(Plan::Act(decide(&scene, next)))

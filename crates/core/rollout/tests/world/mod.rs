@@ -38,6 +38,8 @@ pub struct World {
     pub wakes: BTreeMap<Key, Moment>,
     pub requests: usize,
     pub refuse: Box<dyn Fn(&Write) -> Option<Refused>>,
+    /// What the API server makes of an object that it stores.
+    pub normalise: Box<dyn Fn(Kind, &mut Value)>,
     version: u64,
     serial: u64,
 }
@@ -54,6 +56,7 @@ impl World {
             wakes: BTreeMap::new(),
             requests: 0,
             refuse: Box::new(|_| None),
+            normalise: Box::new(|_, _| {}),
             version: 100,
             serial: 0,
         }
@@ -79,6 +82,7 @@ impl World {
     /// Stores a body under a new version.
     fn store(&mut self, key: &Key, mut body: Value) {
         self.version += 1;
+        (self.normalise)(key.kind, &mut body);
         body["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.objects.insert(key.clone(), body);
     }
