@@ -59,12 +59,11 @@ pub enum Deed {
     SecondLeader(Duration),
 }
 
-/// Draws what happens, in order of time. Without `faults` only what people do is left.
-pub fn draw(
-    people: &mut Dice,
-    nature: &mut Dice,
-    shape: &Shape,
-) -> (Vec<(Duration, Deed)>, Vec<(Duration, Deed)>) {
+/// What happens, and how long after the beginning.
+pub type Timed = (Duration, Deed);
+
+/// Draws what people do, and apart from it what goes wrong by itself.
+pub fn draw(people: &mut Dice, nature: &mut Dice, shape: &Shape) -> (Vec<Timed>, Vec<Timed>) {
     let mut deeds = Vec::new();
     for number in 1..=people.between(1, 7) {
         let at = people.millis(10_000, DEEDS_LAST_SEC * 1000);

@@ -26,10 +26,10 @@ impl Hand {
     }
 
     /// Makes one request; the code and the body of the answer, null when it is no JSON.
-    pub async fn call(&self, method: &str, path: &str, kind: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-        let request = Request::builder().method(method).uri(path).header("content-type", kind);
-        let Ok(request) = request.body(Full::new(body)) else { return (0, Value::Null) };
+    pub async fn call(&self, method: &str, path: &str, media_type: &str, body: &Value) -> (u16, Value) {
+        let bytes = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let request = Request::builder().method(method).uri(path).header("content-type", media_type);
+        let Ok(request) = request.body(Full::new(bytes)) else { return (0, Value::Null) };
         let Ok(answer) = self.plane.service().oneshot(request).await;
         let code = answer.status().as_u16();
         let Ok(body) = answer.into_body().collect().await;

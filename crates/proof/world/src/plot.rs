@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     Broken,
-    deed::{self, Deed},
+    deed::{self, Deed, Timed},
     fault::{Rates, Side},
     hand::{collection, rollout},
     judge::brief,
@@ -54,9 +54,9 @@ pub struct Plot {
     /// How it begins.
     pub beginning: Beginning,
     /// What people do.
-    pub deeds: Vec<(Duration, Deed)>,
+    pub deeds: Vec<Timed>,
     /// What goes wrong by itself.
-    pub nature: Vec<(Duration, Deed)>,
+    pub nature: Vec<Timed>,
     /// How it ends.
     pub finale: Finale,
 }
@@ -133,7 +133,7 @@ impl Plot {
 
     async fn act(&self, world: &World) -> Result<(), Broken> {
         let began = Instant::now();
-        let mut all: Vec<&(Duration, Deed)> = self.deeds.iter().chain(&self.nature).collect();
+        let mut all: Vec<&Timed> = self.deeds.iter().chain(&self.nature).collect();
         all.sort_by_key(|(at, _)| *at);
         for (at, deed) in all {
             sleep_until(began + *at).await;

@@ -52,7 +52,7 @@ fn a_crash_on_either_side_of_any_write_changes_nothing_about_the_end() {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let (write, side) =
-                        (number / 2, if number % 2 == 0 { Side::Before } else { Side::After });
+                        (number / 2, if number.is_multiple_of(2) { Side::Before } else { Side::After });
                     if whole.writes <= write {
                         return;
                     }
