@@ -1,10 +1,11 @@
 //! One pass over one Rollout: resolve, claim, validate, revise, decide, place, route, report.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use serin_api::{
     kinds,
     names::{ConditionType, EventReason, Reason},
     rollout::{CanaryStep, CanaryStrategy, Rollout, RolloutStatus, StepKind},
+    wire::{Problem, Wire},
 };
 use serin_kernel::{
     Act, Answers, Change as Deed, Event, Freeze, Interest, Kind, Moment, Object, Observed, Plan, Planner,
@@ -65,14 +66,14 @@ impl Planner for RolloutPlanner {
             return Plan::Act(Act::default());
         }
         let read = serin_api::lenient::<Rollout>(object.value());
-        let rollout = read.value;
-        let plan = match read.problems.first() {
+        // The status is ours: what cannot be read in it is not the user's mistake, and is written anew.
+        let plan = match read.problems.iter().find(|problem| !is_in_status(problem)) {
             Some(problem) => {
                 Err(Invalid(format!("The Rollout \"{}\" is invalid: {problem}", object.meta().name)))
             }
-            None => pass(observed, &rollout, answers, now),
+            None => pass(observed, &read.value, answers, now),
         };
-        plan.unwrap_or_else(|invalid| Plan::Act(refuse(observed, &rollout, &invalid, now)))
+        plan.unwrap_or_else(|invalid| Plan::Act(refuse(observed, &read.value, &invalid, now)))
     }
 
     fn freeze(&self, object: &Object, cause: &Freeze, now: Moment) -> Act {
@@ -109,16 +110,46 @@ fn refuse(observed: &Observed, rollout: &Rollout, invalid: &Invalid, now: Moment
     act
 }
 
+fn is_in_status(problem: &Problem) -> bool {
+    problem.path == "status" || problem.path.starts_with("status.")
+}
+
 /// The patch of the status, if it changes. The first one has the two empty objects that clients find in every status.
 fn status_patch(object: &Object, old: &RolloutStatus, new: &RolloutStatus) -> Option<Value> {
-    let mut patch = old.patch_to(new)?;
     let is = object.value();
+    let status = json!({"status": is.get("status")});
+    let unread = serin_api::lenient::<Rollout>(status).problems;
+    let mut patch = old.patch_to(new).or_else(|| (!unread.is_empty()).then(|| json!({"status": {}})))?;
+    for problem in &unread {
+        rewrite(&mut patch["status"], &new.write(), &problem.path);
+    }
     for always in ["blueGreen", "canary"] {
         if is.pointer(&format!("/status/{always}")).is_none() && patch["status"][always].is_null() {
             patch["status"][always] = Value::Object(serde_json::Map::new());
         }
     }
     Some(patch)
+}
+
+/// Puts into `patch` what stands at `path` in `new`: a value that could not be read was taken for none, so that the
+/// difference of what was read does not have it. Lists are written whole.
+fn rewrite(patch: &mut Value, new: &Value, path: &str) {
+    let plain = path.split('[').next().unwrap_or_default();
+    let names: Vec<&str> = plain.split('.').skip(1).collect();
+    let Some((last, outer)) = names.split_last() else {
+        *patch = new.clone();
+        return;
+    };
+    let (mut patch, mut new) = (patch, new);
+    for name in outer {
+        let Some(fields) = patch.as_object_mut() else { return };
+        patch = fields.entry((*name).to_owned()).or_insert_with(|| json!({}));
+        new = new.get(name).unwrap_or(&Value::Null);
+    }
+    if let Some(fields) = patch.as_object_mut() {
+        let wanted = new.get(last).cloned().unwrap_or_default();
+        fields.entry((*last).to_owned()).or_insert(wanted);
+    }
 }
 
 /// The news that a Rollout is seen for the first time.
@@ -179,7 +210,6 @@ fn look<'a>(
         sets.push(Set::planned(name, hash, 0, labelled));
         sets.len() - 1
     });
-    let steps = Value::Array(canary.steps.iter().map(serin_api::wire::Wire::write).collect());
     Scene {
         observed,
         rollout,
@@ -188,7 +218,7 @@ fn look<'a>(
         workload_generation: resolved.generation,
         sets,
         new,
-        step_hash: template::step_hash(&steps),
+        step_hash: template::step_hash(&canary.steps),
         now,
     }
 }

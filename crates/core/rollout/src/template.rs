@@ -16,7 +16,7 @@ mod canonical;
 mod injected;
 
 use serde_json::{Map, Value};
-use serin_api::names::labels::POD_TEMPLATE_HASH;
+use serin_api::{names::labels::POD_TEMPLATE_HASH, rollout::CanaryStep, wire::Wire};
 
 pub use canonical::canonical;
 pub use injected::{
@@ -51,10 +51,21 @@ pub fn hash(template: &Value, collision: Option<u32>) -> String {
     encode(hash)
 }
 
-/// The hash of a list of steps: it changes when a step does, not with the spelling of the list.
+/// The hash of a list of steps, the very value that Argo's controller computes, so that a Rollout in mid-update is not
+/// begun afresh when it changes hands: Go's JSON of the typed steps, `null` for none.
 #[must_use]
-pub fn step_hash(steps: &Value) -> String {
-    encode(fnv1a(FNV_OFFSET, canonical::sorted(steps).to_string().as_bytes()))
+pub fn step_hash(steps: &[CanaryStep]) -> String {
+    let list = if steps.is_empty() { Value::Null } else { steps.iter().map(Wire::write).collect() };
+    encode(fnv1a(FNV_OFFSET, as_go(&list).as_bytes()))
+}
+
+/// What Go's encoder writes for characters that would end a script in HTML or a line in JavaScript.
+const GO_ESCAPES: [(char, &str); 5] =
+    [('<', r"\u003c"), ('>', r"\u003e"), ('&', r"\u0026"), ('\u{2028}', r"\u2028"), ('\u{2029}', r"\u2029")];
+
+/// The JSON text as Go's encoder has it; those characters stand in texts alone.
+fn as_go(value: &Value) -> String {
+    GO_ESCAPES.iter().fold(value.to_string(), |text, (character, escaped)| text.replace(*character, escaped))
 }
 
 /// `template` with the label that ties its pods to one ReplicaSet.

@@ -15,25 +15,6 @@ pub fn canonical(template: &Value) -> Value {
     strip(&super::without_hash_label(template), Scope::Template, DEPTH_MAX)
 }
 
-/// `value` without nulls, keys sorted: for parts of a manifest where an empty map is a choice (`pause: {}`).
-pub(super) fn sorted(value: &Value) -> Value {
-    sort(value, DEPTH_MAX)
-}
-
-fn sort(value: &Value, depth: usize) -> Value {
-    match value {
-        Value::Object(map) if 0 < depth => {
-            let kept = map.iter().filter(|(_, value)| !value.is_null());
-            let kept: BTreeMap<_, _> =
-                kept.map(|(key, value)| (key.clone(), sort(value, depth - 1))).collect();
-            kept.into_iter().collect()
-        }
-        Value::Array(list) if 0 < depth => list.iter().map(|item| sort(item, depth - 1)).collect(),
-        Value::Number(number) => whole(number).map_or_else(|| value.clone(), Value::from),
-        other => other.clone(),
-    }
-}
-
 /// Where in a template a map stands: which rules hold for its fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {

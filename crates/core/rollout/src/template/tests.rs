@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
+use serin_api::rollout::Rollout;
 
 use super::*;
 
@@ -264,15 +265,20 @@ fn a_hash_never_changes_between_releases() {
     // Changing either value restarts every workload or every update in flight that Serin runs. Do not.
     let (template, _) = short_and_long();
     assert_eq!(hash(&template, None), "66dcc8f664");
-    assert_eq!(step_hash(&json!([{"setWeight": 20}, {"pause": {}}])), "54649b9f5c");
+    assert_eq!(step_hash(&steps(json!([{"setWeight": 20}, {"pause": {}}]))), "54649b9f5c");
+}
+
+/// Steps as a manifest has them.
+fn steps(list: Value) -> Vec<CanaryStep> {
+    let body = json!({"spec": {"strategy": {"canary": {"steps": list}}}});
+    serin_api::lenient::<Rollout>(body).value.canary().unwrap().steps.clone()
 }
 
 #[test]
 fn steps_hash_by_meaning() {
-    let steps =
-        json!([{"setWeight": 20}, {"pause": {}}, {"setCanaryScale": {"weight": 1, "replicas": null}}]);
-    let same = json!([{"setWeight": 20.0}, {"pause": {}}, {"setCanaryScale": {"weight": 1}}]);
-    assert_eq!(step_hash(&steps), step_hash(&same));
+    let list = json!([{"setWeight": 20}, {"pause": {}}, {"setCanaryScale": {"weight": 1, "replicas": null}}]);
+    let same = json!([{"setWeight": 20}, {"pause": {}}, {"setCanaryScale": {"weight": 1}}]);
+    assert_eq!(step_hash(&steps(list.clone())), step_hash(&steps(same)));
     for other in [
         json!([{"setWeight": 20}, {"pause": {}}]),
         json!([{"setWeight": 20}, {}, {"setCanaryScale": {"weight": 1}}]),
@@ -280,7 +286,37 @@ fn steps_hash_by_meaning() {
         json!([{"setWeight": 0}, {"pause": {}}, {"setCanaryScale": {"weight": 1}}]),
         json!([]),
     ] {
-        assert_ne!(step_hash(&steps), step_hash(&other), "{other}");
+        assert_ne!(step_hash(&steps(list.clone())), step_hash(&steps(other.clone())), "{other}");
+    }
+}
+
+#[test]
+fn steps_hash_as_argo_hashes_them() {
+    // Recorded from Argo's controller.
+    let pause = json!({"pause": {"duration": "10s"}});
+    let recorded = json!([
+        {"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, pause, {"setWeight": 75}, pause,
+    ]);
+    assert_eq!(step_hash(&steps(recorded)), "7485dd54cf");
+    // The texts that Go's encoder gives, hashed by hand: fields in the order of Go's structs, not of the manifest or
+    // the alphabet.
+    let rows = [
+        (json!([]), "null"),
+        (
+            json!([{"setCanaryScale": {"matchTrafficWeight": true}, "setWeight": 5}]),
+            r#"[{"setWeight":5,"setCanaryScale":{"matchTrafficWeight":true}}]"#,
+        ),
+        (
+            json!([{"setCanaryScale": {"replicas": 2, "weight": 3}}]),
+            r#"[{"setCanaryScale":{"weight":3,"replicas":2}}]"#,
+        ),
+        (
+            json!([{"setHeaderRoute": {"match": [{"headerName": "a", "headerValue": {"regex": "<b>&"}}], "name": "r"}}]),
+            r#"[{"setHeaderRoute":{"name":"r","match":[{"headerName":"a","headerValue":{"regex":"\u003cb\u003e\u0026"}}]}}]"#,
+        ),
+    ];
+    for (list, text) in rows {
+        assert_eq!(step_hash(&steps(list)), encode(fnv1a(FNV_OFFSET, text.as_bytes())), "{text}");
     }
 }
 
