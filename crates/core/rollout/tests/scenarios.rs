@@ -391,3 +391,67 @@ fn two_pods_are_asked_for_where_two_are_the_least() {
     }
     w.until("healthy", |w| is(w, &key, "Healthy"));
 }
+
+/// Two Services and an Ingress, and a canary strategy that uses them.
+fn routed(w: &mut World, more: Value) -> Value {
+    for name in ["canary", "stable"] {
+        w.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
+    w.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
+    let mut canary = json!({
+        "canaryService": "canary", "stableService": "stable", "trafficRouting": {"nginx": {"stableIngress": "web"}},
+    });
+    world::merge(&mut canary, &more);
+    canary
+}
+
+#[test]
+fn old_pods_that_wait_or_end_slowly_make_no_finished_update_late() {
+    let mut w = World::new();
+    let canary = routed(&mut w, json!({"scaleDownDelaySeconds": 6}));
+    let key = w.create(kinds::ROLLOUT, rollout(2, canary, json!({"progressDeadlineSeconds": 2})));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    w.until("the delay is over", |w| pods(w, "demo:1") == 0 || w.next_moment().is_none());
+    // Again, but the old pods take their time: nobody sees them go.
+    image(&mut w, &key, "demo:3");
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    for _ in 0..12 {
+        w.now = w.now.plus(std::time::Duration::from_secs(1));
+        while w.pass() {}
+        assert!(is(&w, &key, "Healthy"), "{}", w.dump());
+    }
+    assert_eq!(pods(&w, "demo:2"), 0, "scaled down when the delay was over");
+}
+
+#[test]
+fn a_status_that_cannot_be_read_is_written_anew_and_refuses_nothing() {
+    for broken in [
+        json!({"replicas": "two", "canary": {"weights": {"canary": {"weight": "x"}}}, "collisionCount": "no"}),
+        json!({"conditions": "none", "pauseConditions": [{"reason": 5, "startTime": 7}], "abort": "perhaps"}),
+        json!({"conditions": [{"type": 7}], "canary": 3, "blueGreen": []}),
+        json!("nonsense"),
+    ] {
+        let mut w = World::new();
+        let key = w.create(kinds::ROLLOUT, rollout(2, json!({}), json!({})));
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        let mut body = w.get(&key).clone();
+        world::merge(&mut body, &json!({"status": broken}));
+        w.objects.insert(key.clone(), body);
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        w.wait(60);
+        let read = serin_api::lenient::<serin_api::rollout::Rollout>(w.get(&key).clone());
+        assert_eq!(read.problems, [], "after {broken}");
+        assert_eq!(condition(&w, &key, "InvalidSpec"), None, "after {broken}");
+        assert_eq!(pods(&w, "demo:1"), 2);
+    }
+    // What the user wrote is refused as before.
+    let mut w = World::new();
+    let key = w.create(kinds::ROLLOUT, rollout(2, json!({"steps": [{"setWeight": "many"}]}), json!({})));
+    w.settle();
+    let (_, _, message) = condition(&w, &key, "InvalidSpec").unwrap();
+    assert!(message.contains("spec.strategy.canary.steps[0].setWeight"), "{message}");
+}

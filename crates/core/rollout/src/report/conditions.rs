@@ -9,7 +9,7 @@ use serin_api::{
 };
 use serin_kernel::Moment;
 
-use crate::{course, scene::Scene, set::count, split, tell::Tell};
+use crate::{course, scene::Scene, set::count, tell::Tell};
 
 /// Beyond the progress deadline by this much, so that "later than the deadline" is true when the pass comes.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
@@ -259,8 +259,11 @@ fn deadline_of(scene: &Scene<'_>, status: &RolloutStatus) -> Option<Moment> {
         Some(StepKind::Pause(_) | StepKind::Analysis(_) | StepKind::Experiment(_)) => true,
         _ => scene.rollout.spec.paused || !status.pause_conditions.is_empty(),
     };
-    let retiring = split::others(scene, status).any(|index| scene.sets[index].deadline.is_some());
-    if waits || retiring || status.abort {
+    let mut others = scene.sets.iter().enumerate().filter(|&(index, _)| index != scene.new);
+    let retiring = others.any(|(_, set)| set.deadline.is_some());
+    // Pods of an old version that end slowly make no update late.
+    let is_done = course::is_promoted(scene, status) && scene.replicas() <= scene.wanted().available;
+    if waits || retiring || is_done || status.abort {
         return None;
     }
     let condition = status.condition(ConditionType::Progressing)?;
