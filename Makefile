@@ -21,7 +21,7 @@ rust:
 
 # The development profile builds in a third of the time of the release one, and the demo needs no speed.
 demo: rust
-	@cargo run --quiet -p serin -- demo $(ARGS)
+	@cargo run -p serin -- demo $(ARGS)
 
 # Binaries and tests are built in one go, so that both see the same features of the dependencies and nothing is built twice.
 test: rust
