@@ -8,8 +8,8 @@ use serin_api::{
     wire::{Problem, Wire},
 };
 use serin_kernel::{
-    Act, Answers, Change as Deed, Event, Freeze, Interest, Kind, Moment, Object, Observed, Plan, Planner,
-    Write,
+    Act, Answer, Answers, Ask, Change as Deed, Event, Freeze, Interest, Kind, Moment, Object, Observed, Plan,
+    Planner, Question, Write,
 };
 
 use crate::{
@@ -32,6 +32,11 @@ use crate::{
 
 /// How often an invalid Rollout is looked at again, beyond every change of what it names: Argo's interval.
 const INVALID_RETRY: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// The name of the question whether the Rollout is still as it was seen.
+const SAME_ROLLOUT: &str = "same-rollout";
+/// When to look again after seeing an old Rollout, beyond the news of the new one.
+const STALE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Plans for Rollouts.
 #[derive(Clone, Debug, Default)]
@@ -178,7 +183,35 @@ fn pass(observed: &Observed, rollout: &Rollout, answers: &Answers, now: Moment) 
     }
     let mut next = rollout.status.clone();
     let scene = look(observed, rollout, (canary, resolved), sets, &mut next, now);
-    Ok(Plan::Act(decide(&scene, next)))
+    let act = decide(&scene, next);
+    Ok(fenced(&scene, &act, answers).unwrap_or(Plan::Act(act)))
+}
+
+/// What to do instead of `act` when it takes pods away by the weights of an old look at the Rollout. With a dynamic
+/// stable version the record of the weights is all that says how many pods the traffic needs, and a controller that
+/// has lost its lease may hold one that its successor has changed since; so the API is asked whether it still stands.
+fn fenced(scene: &Scene<'_>, act: &Act, answers: &Answers) -> Option<Plan> {
+    if !scene.is_dynamic() || !act.writes.iter().any(|write| shrinks(scene, write)) {
+        return None;
+    }
+    let own = &scene.object().meta().resource_version;
+    match answers.get(SAME_ROLLOUT) {
+        None => {
+            let question = Question::Read(scene.object().key());
+            Some(Plan::Ask(vec![Ask { id: SAME_ROLLOUT.to_owned(), question }]))
+        }
+        Some(Answer::Object(Some(live))) if live.meta().resource_version == *own => None,
+        Some(_) => Some(Plan::Act(Act { wake: Some(scene.now.plus(STALE_RETRY)), ..Act::default() })),
+    }
+}
+
+/// Whether `write` gives a ReplicaSet fewer pods.
+fn shrinks(scene: &Scene<'_>, write: &Write) -> bool {
+    let Deed::Merge(patch) = &write.change else { return false };
+    let wanted = patch.pointer("/spec/replicas").and_then(Value::as_u64);
+    let is_one = |set: &&Set<'_>| set.object.is_some_and(|object| object.key() == write.target);
+    let set = scene.sets.iter().find(is_one);
+    wanted.zip(set).is_some_and(|(wanted, set)| wanted < u64::from(set.spec))
 }
 
 fn invalid(rollout: &Rollout, problem: &str) -> Invalid {

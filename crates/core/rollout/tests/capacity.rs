@@ -67,7 +67,10 @@ fn pods_that_were_given_up_already_are_no_reserve_for_draining() {
 fn a_dynamic_stable_version_is_whole_while_no_weight_is_recorded() {
     let mut world = World::new();
     for name in ["canary", "stable"] {
-        world.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
+        );
     }
     let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
     let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
@@ -87,9 +90,51 @@ fn a_dynamic_stable_version_is_whole_while_no_weight_is_recorded() {
     // The record is lost again before the next look.
     world.patch(&key, &json!({"status": {"canary": {"weights": null}}}));
     world.pass();
-    let stable = world.all(kinds::REPLICA_SET).into_iter().find(|set| {
-        set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:1"
-    });
+    let stable = world
+        .all(kinds::REPLICA_SET)
+        .into_iter()
+        .find(|set| set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:1");
     assert_eq!(stable.unwrap()["spec"]["replicas"], 4, "{}", world.dump());
     world.until("the pause", |world| is_phase(world, &key, "Paused"));
+}
+
+/// A controller that has lost its lease still holds the Rollout as it was before its successor took traffic back.
+#[test]
+fn a_dynamic_stable_version_is_not_scaled_down_by_an_old_look_at_the_rollout() {
+    let mut world = World::new();
+    for name in ["canary", "stable"] {
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
+        );
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
+    world.create(
+        kinds::INGRESS,
+        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
+    );
+    let canary = json!({
+        "dynamicStableScale": true, "canaryService": "canary", "stableService": "stable",
+        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": [{"setWeight": 75}, {"pause": {}}],
+    });
+    let key = rollout(&mut world, 4, canary);
+    world.until("the first version", |world| is_phase(world, &key, "Healthy"));
+    image(&mut world, &key, "demo:2");
+    world.until("the pause", |world| is_phase(world, &key, "Paused"));
+    world.wait(30);
+    let old = world.get(&key).clone();
+    world.patch(&key, &json!({"status": {"abort": true}}));
+    world.until("the stable version again", |world| {
+        is_phase(world, &key, "Degraded") && kept(world) == 4 && world.all(kinds::POD).len() == 4
+    });
+    let planner = world.planners.iter().find(|planner| planner.kind() == kinds::ROLLOUT).unwrap();
+    let mut seen = world.objects.clone();
+    seen.insert(key.clone(), old);
+    let observed = world.observe_in(&seen, planner.as_ref(), &key).unwrap();
+    let act = world.act(planner.as_ref(), &observed);
+    for write in &act.writes {
+        world.apply(&key, write);
+    }
+    assert_eq!(kept(&world), 4, "{act:#?}");
 }

@@ -119,18 +119,11 @@ fn faulty_pass(
 ) -> Result<(), String> {
     let planners = std::mem::take(&mut world.planners);
     let keys: Vec<Key> = world.objects.keys().cloned().collect();
-    let rollout = world.get(&kinds::ROLLOUT.key("seed", "demo"));
-    let is_dynamic = rollout["spec"]["strategy"]["canary"]["dynamicStableScale"] == true;
     let now = world.now;
     for planner in &planners {
         for key in keys.iter().filter(|key| key.kind == planner.kind()) {
             let mut seen = world.objects.clone();
             for kind in [kinds::ROLLOUT, kinds::REPLICA_SET, kinds::SERVICE, kinds::INGRESS] {
-                // No object fences another one: shrinking the stable version by an old weight is what the engine
-                // prevents by showing a planner its own writes. Crashes and conflicts remain.
-                if is_dynamic {
-                    break;
-                }
                 if let Some(old) = (dice.roll(4) == 0).then(|| past.get(dice.roll(3) as usize)).flatten() {
                     seen.retain(|key, _| key.kind != kind);
                     seen.extend(
