@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use serin_api::{
-    diff::merge_diff, kinds, meta::LabelsAndAnnotations, names::annotations, rollout::RolloutStatus,
+    diff::merge_diff,
+    kinds,
+    meta::LabelsAndAnnotations,
+    names::annotations,
+    rollout::{CanaryStrategy, RolloutStatus},
     wire::Wire,
 };
-use serin_kernel::{Change, Write};
+use serin_kernel::{Change, Object, Write};
 
 use crate::{
     identify,
@@ -19,6 +23,25 @@ use crate::{
     set::Set,
     template::{self, AntiAffinity, Injected, Strength},
 };
+
+/// On a Rollout: its pods may carry labels or annotations of their role, so that they have to be looked at, also after
+/// the last of them is gone from the spec. Not Argo's; nobody else reads it.
+pub(crate) const DRESSED: &str = "serin.dev/dressed";
+
+/// Whether the pods of this Rollout are to be seen for their labels and annotations.
+pub(crate) fn looks_at_pods(object: &Object, canary: &CanaryStrategy) -> bool {
+    names_any(canary) || object.meta().annotations.contains_key(DRESSED)
+}
+
+/// Whether the Rollout names labels or annotations for a role.
+fn names_any(canary: &CanaryStrategy) -> bool {
+    canary.canary_metadata.is_some() || canary.stable_metadata.is_some()
+}
+
+/// Whether pods may carry any: by the spec, or by the record of a ReplicaSet.
+pub(crate) fn is_dressed(scene: &Scene<'_>) -> bool {
+    names_any(scene.canary) || scene.sets.iter().any(|set| !identify::injected(set).is_empty())
+}
 
 /// The changes of templates and pods.
 #[derive(Debug, Default)]
@@ -40,6 +63,7 @@ pub(crate) fn dress(scene: &Scene<'_>, decided: &RolloutStatus) -> Dressed {
     };
     let (canary, steady) = (of(&scene.canary.canary_metadata), of(&scene.canary.stable_metadata));
     let nobody = Injected::default();
+    let looks_at_pods = looks_at_pods(scene.object(), scene.canary);
     for (index, set) in scene.sets.iter().enumerate().filter(|(_, set)| !set.is_deleting()) {
         let wanted = if Some(index) == stable || (index == scene.new && stable.is_none()) {
             &steady
@@ -60,21 +84,25 @@ pub(crate) fn dress(scene: &Scene<'_>, decided: &RolloutStatus) -> Dressed {
         if let Some(patch) = merge_diff(&set.template, &fitting) {
             change["spec"]["template"] = patch;
         }
-        let record = (!wanted.is_empty()).then(|| wanted.to_annotation());
-        let had = set.annotations().and_then(|all| all.get(annotations::EPHEMERAL_METADATA));
-        if identify::injected(set) != *wanted || (record.is_none() && had.is_some()) {
-            change["metadata"]["annotations"][annotations::EPHEMERAL_METADATA] = json!(record);
-        }
-        if change != json!({}) {
-            dressed.changes.insert(index, change);
-        }
         let mut known = identify::injected(set);
         for role in [&canary, &steady] {
             known.labels.extend(role.labels.clone());
             known.annotations.extend(role.annotations.clone());
         }
+        let before = dressed.pods.len();
         if !known.is_empty() {
             dressed.pods.extend(pods(scene, set, &known, wanted));
+        }
+        let is_settled = looks_at_pods && before == dressed.pods.len();
+        let record = (!wanted.is_empty()).then(|| wanted.to_annotation());
+        let had = set.annotations().and_then(|all| all.get(annotations::EPHEMERAL_METADATA));
+        let is_other = identify::injected(set) != *wanted || (record.is_none() && had.is_some());
+        // The record of what has to be taken off stays until it is off every pod.
+        if is_other && (record.is_some() || is_settled) {
+            change["metadata"]["annotations"][annotations::EPHEMERAL_METADATA] = json!(record);
+        }
+        if change != json!({}) {
+            dressed.changes.insert(index, change);
         }
     }
     dressed

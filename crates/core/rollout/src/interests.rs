@@ -9,7 +9,7 @@ use serin_api::{
 };
 use serin_kernel::{Interest, Object, Operator, Requirement, Selector};
 
-use crate::{resolve, restart, routers};
+use crate::{dress, resolve, restart, routers};
 
 /// Everything that the Rollout owns, names or selects. Pods only when they are looked at one by one: for a restart that
 /// is pending, and for labels and annotations of their role.
@@ -26,8 +26,7 @@ pub(crate) fn interests(object: &Object) -> Vec<Interest> {
         let selected =
             |kind| Interest::Selected { kind, namespace: namespace.clone(), selector: selector.clone() };
         interests.push(selected(kinds::REPLICA_SET));
-        let dresses =
-            rollout.canary().is_some_and(|c| c.canary_metadata.is_some() || c.stable_metadata.is_some());
+        let dresses = rollout.canary().is_some_and(|canary| dress::looks_at_pods(object, canary));
         if dresses || restart::is_pending(rollout.spec.restart_at, rollout.status.restarted_at) {
             interests.push(selected(kinds::POD));
         }

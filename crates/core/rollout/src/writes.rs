@@ -12,7 +12,7 @@ use serin_api::{
 use serin_kernel::{Change, Propagation, Write};
 
 use crate::{
-    dress::Dressed,
+    dress::{self, Dressed},
     scene::Scene,
     set::Set,
     targets::{Deadline, Goal, Goals},
@@ -41,6 +41,10 @@ pub(crate) fn annotate(scene: &Scene<'_>) -> Option<Write> {
     let generation = scene.workload_generation.map(|generation| generation.to_string());
     if object.meta().annotations.get(annotations::WORKLOAD_GENERATION) != generation.as_ref() {
         wanted.insert(annotations::WORKLOAD_GENERATION.to_owned(), json!(generation));
+    }
+    let (was, is) = (object.meta().annotations.contains_key(dress::DRESSED), dress::is_dressed(scene));
+    if was != is {
+        wanted.insert(dress::DRESSED.to_owned(), if is { json!("true") } else { Value::Null });
     }
     if wanted.is_empty() {
         return None;
@@ -211,7 +215,8 @@ fn revise(scene: &Scene<'_>, noted: &mut Map<String, Value>, patch: &mut Value) 
 
 fn copied_annotations(scene: &Scene<'_>) -> Map<String, Value> {
     let own = scene.object().meta().annotations.iter();
-    let copied = own.filter(|(key, _)| !annotations::NOT_COPIED.contains(&key.as_str()));
+    let kept_back = |key: &str| annotations::NOT_COPIED.contains(&key) || key == dress::DRESSED;
+    let copied = own.filter(|(key, _)| !kept_back(key));
     copied.map(|(key, value)| (key.clone(), json!(value))).collect()
 }
 

@@ -455,3 +455,60 @@ fn a_status_that_cannot_be_read_is_written_anew_and_refuses_nothing() {
     let (_, _, message) = condition(&w, &key, "InvalidSpec").unwrap();
     assert!(message.contains("spec.strategy.canary.steps[0].setWeight"), "{message}");
 }
+
+#[test]
+fn living_pods_lose_the_labels_of_their_role_when_the_spec_names_none_any_more() {
+    undressed(false);
+    // Left by a controller that knows no such mark.
+    undressed(true);
+}
+
+fn undressed(taken_over: bool) {
+    let mut w = World::new();
+    let canary = json!({
+        "canaryMetadata": {"labels": {"role": "canary"}},
+        "stableMetadata": {"labels": {"role": "stable"}, "annotations": {"note": "stable"}},
+        "steps": [{"setWeight": 50}, {"pause": {}}],
+    });
+    let key = w.create(kinds::ROLLOUT, rollout(2, canary, json!({})));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    w.until("paused", |w| is(w, &key, "Paused"));
+    let uids = |w: &World| w.all(kinds::POD).iter().map(|p| p["metadata"]["uid"].clone()).collect::<Vec<_>>();
+    let before = uids(&w);
+    // A pod that cannot be written at first keeps the record, and so is tried again.
+    w.refuse = Box::new(|write| {
+        (write.target.kind == kinds::POD).then(|| Refused {
+            target: write.target.clone(),
+            code: 500,
+            reason: "InternalError".to_owned(),
+            message: "not now".to_owned(),
+        })
+    });
+    if taken_over {
+        w.patch(&key, &json!({"metadata": {"annotations": {"serin.dev/dressed": null}}}));
+    }
+    w.patch(
+        &key,
+        &json!({"spec": {"strategy": {"canary": {"canaryMetadata": null, "stableMetadata": null}}}}),
+    );
+    w.pass();
+    w.pass();
+    assert!(w.all(kinds::POD).iter().all(|pod| pod["metadata"]["labels"]["role"].is_string()));
+    w.refuse = Box::new(|_| None);
+    w.wait(30);
+    assert_eq!(uids(&w), before, "no pod was restarted");
+    for pod in w.all(kinds::POD) {
+        assert_eq!(pod["metadata"]["labels"]["role"], json!(null), "{pod}");
+        assert_eq!(pod["metadata"]["annotations"]["note"], json!(null), "{pod}");
+    }
+    for set in w.all(kinds::REPLICA_SET) {
+        assert_eq!(set["metadata"]["annotations"]["rollout.argoproj.io/ephemeral-metadata"], json!(null));
+        assert_eq!(set["metadata"]["annotations"]["serin.dev/dressed"], json!(null));
+    }
+    assert!(
+        w.get(&key)["metadata"]["annotations"]["serin.dev/dressed"].is_null(),
+        "nothing is left to look at"
+    );
+    assert!(is(&w, &key, "Paused"));
+}
