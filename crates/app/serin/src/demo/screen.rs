@@ -3,11 +3,11 @@
 use std::{io::IsTerminal, time::Duration};
 
 use jiff::Timestamp;
+use serin_api::kinds::{POD, REPLICA_SET, ROLLOUT};
 use serin_cluster::{
     Client,
     direct::{Direct, Followed},
 };
-use serin_kernel::Kind;
 use serin_report::{
     live::{Requests, live},
     paint::Paint,
@@ -20,9 +20,6 @@ use tokio::{
 
 use super::client::SteadyClient;
 
-const ROLLOUT: Kind = Kind::namespaced("argoproj.io", "v1alpha1", "Rollout", "rollouts");
-const REPLICA_SET: Kind = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
-const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");
 /// How often the picture is drawn: fast enough to look alive.
 const REFRESH: Duration = Duration::from_millis(250);
 

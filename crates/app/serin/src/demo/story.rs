@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use serin_api::kinds::{INGRESS, ROLLOUT, SERVICE};
 use serin_cluster::direct::{Change, Direct};
 use serin_kernel::Kind;
 use serin_rollout::commands;
@@ -11,7 +12,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{client::SteadyClient, cluster::Cluster, screen::Screen};
 
-const ROLLOUT: Kind = Kind::namespaced("argoproj.io", "v1alpha1", "Rollout", "rollouts");
 const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
 /// Namespace and name of the application.
 const APP: &str = "sample-app";
@@ -21,8 +21,8 @@ const SAMPLE: &str = include_str!("sample-app.yaml");
 /// The kinds in [`SAMPLE`], by kind.
 const KINDS: [Kind; 4] = [
     Kind::namespaced("", "v1", "ServiceAccount", "serviceaccounts"),
-    Kind::namespaced("", "v1", "Service", "services"),
-    Kind::namespaced("networking.k8s.io", "v1", "Ingress", "ingresses"),
+    SERVICE,
+    INGRESS,
     ROLLOUT,
 ];
 /// How long `--auto` looks at the canary before it promotes: long enough for a share to be seen.

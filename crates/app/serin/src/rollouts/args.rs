@@ -183,7 +183,7 @@ pub(crate) struct Restart {
     #[arg(required = true, value_name = "ROLLOUT_NAME")]
     pub(crate) names: Vec<String>,
     /// Amount of time before a restart. (e.g. 30s, 5m, 1h)
-    #[arg(short, long = "in", value_name = "string")]
+    #[arg(short = 'i', long = "in", value_name = "string")]
     pub(crate) after: Option<String>,
 }
 
@@ -232,8 +232,7 @@ pub(crate) struct Status {
 pub(crate) struct Undo {
     #[arg(value_name = "ROLLOUT_NAME")]
     pub(crate) name: String,
-    /// The revision to rollback to. Default to 0 (last revision).
-    #[arg(long, value_name = "int", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "int", default_value_t = 0, hide_default_value = true, help = "The revision to rollback to. Default to 0 (last revision).")]
     pub(crate) to_revision: u64,
 }
 
@@ -247,14 +246,11 @@ pub(crate) enum Format {
 /// kubectl's flags.
 #[derive(Args)]
 pub(crate) struct Global {
-    /// Username to impersonate for the operation. User could be a regular user or a service account in a namespace.
-    #[arg(long = "as", global = true, value_name = "string")]
+    #[arg(long = "as", global = true, value_name = "string", help = "Username to impersonate for the operation. User could be a regular user or a service account in a namespace.")]
     impersonate: Option<String>,
-    /// Group to impersonate for the operation, this flag can be repeated to specify multiple groups.
-    #[arg(long = "as-group", global = true, value_name = "stringArray")]
+    #[arg(long = "as-group", global = true, value_name = "stringArray", help = "Group to impersonate for the operation, this flag can be repeated to specify multiple groups.")]
     impersonate_groups: Vec<String>,
-    /// UID to impersonate for the operation.
-    #[arg(long = "as-uid", global = true, value_name = "string")]
+    #[arg(long = "as-uid", global = true, value_name = "string", help = "UID to impersonate for the operation.")]
     impersonate_uid: Option<String>,
     /// Default cache directory
     #[arg(long, global = true, value_name = "string", default_value = "$HOME/.kube/cache")]
@@ -283,8 +279,7 @@ pub(crate) struct Global {
     /// Log level for kubernetes client library
     #[arg(short = 'v', long, global = true, value_name = "int")]
     kloglevel: Option<i32>,
-    /// Path to the kubeconfig file to use for CLI requests.
-    #[arg(long, global = true, value_name = "string")]
+    #[arg(long, global = true, value_name = "string", help = "Path to the kubeconfig file to use for CLI requests.")]
     kubeconfig: Option<PathBuf>,
     /// Log level for kubectl argo rollouts
     #[arg(long, global = true, value_name = "string", default_value = "info")]
@@ -295,8 +290,7 @@ pub(crate) struct Global {
     /// Print the result as json or yaml
     #[arg(short, long, global = true, value_enum, value_name = "string", hide = true)]
     pub(crate) output: Option<Format>,
-    /// The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.
-    #[arg(long, global = true, value_name = "string", default_value = "0")]
+    #[arg(long, global = true, value_name = "string", default_value = "0", help = "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.")]
     request_timeout: Option<String>,
     /// The address and port of the Kubernetes API server
     #[arg(short, long, global = true, value_name = "string")]

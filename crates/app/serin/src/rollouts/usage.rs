@@ -17,6 +17,11 @@ pub(super) fn usage(program: &str, root: &Command, words: &[String]) -> String {
     text(program, root, command, &path)
 }
 
+/// Whether the words name no command at all.
+pub(super) fn is_root(root: &Command, words: &[String]) -> bool {
+    std::ptr::eq(find("", root, words).0, root)
+}
+
 /// The deepest command that the words name, and its path.
 fn find<'a>(program: &str, root: &'a Command, words: &[String]) -> (&'a Command, String) {
     let mut command = root;
@@ -43,6 +48,10 @@ fn text(program: &str, root: &Command, command: &Command, path: &str) -> String 
     if command.has_subcommands() {
         let _ = writeln!(text, "  {path} [command]");
     }
+    let aliases: Vec<&str> = command.get_visible_aliases().collect();
+    if !aliases.is_empty() {
+        let _ = writeln!(text, "\nAliases:\n  {}, {}", command.get_name(), aliases.join(", "));
+    }
     if let Some(examples) = command.get_after_help() {
         let plugin = if program == super::PLUGIN { "kubectl argo rollouts" } else { program };
         let _ = writeln!(text, "\nExamples:\n{}", examples.to_string().replace("{p}", plugin));
@@ -56,8 +65,16 @@ fn text(program: &str, root: &Command, command: &Command, path: &str) -> String 
     }
     let (global, own): (Vec<&Arg>, Vec<&Arg>) =
         command.get_opts_and_flags().filter(|arg| !arg.is_hide_set()).partition(|arg| arg.is_global_set());
-    let _ = write!(text, "\nFlags:\n{}", flags(&own, command.get_name()));
-    let _ = write!(text, "\nGlobal Flags:\n{}", flags(&global, command.get_name()));
+    if is_root {
+        let all: Vec<&Arg> = own.into_iter().chain(global).collect();
+        let _ = write!(text, "\nFlags:\n{}", flags(&all, command.get_name()));
+    } else {
+        let _ = write!(text, "\nFlags:\n{}", flags(&own, command.get_name()));
+        let _ = write!(text, "\nGlobal Flags:\n{}", flags(&global, command.get_name()));
+    }
+    if command.has_subcommands() {
+        let _ = writeln!(text, "\nUse \"{path} [command] --help\" for more information about a command.");
+    }
     text
 }
 

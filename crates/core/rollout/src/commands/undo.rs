@@ -61,7 +61,15 @@ fn original(set: &Value) -> Value {
     let injected = Injected::from_annotation(recorded.and_then(Value::as_str).unwrap_or_default());
     let template = set.pointer("/spec/template").cloned().unwrap_or_default();
     let template = template::without_hash_label(&template::remove_metadata(&template, &injected));
-    template::without_anti_affinity(&template)
+    without_creation_timestamp(template::without_anti_affinity(&template))
+}
+
+/// Kubernetes serialises the metadata of a ReplicaSet's template with `creationTimestamp: null`, which nobody wrote.
+fn without_creation_timestamp(mut template: Value) -> Value {
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("creationTimestamp");
+    }
+    template
 }
 
 #[cfg(test)]
@@ -78,7 +86,7 @@ mod tests {
         let labels = json!({"app": "demo", "role": "stable", "rollouts-pod-template-hash": "abc"});
         json!({
             "metadata": {"annotations": annotations},
-            "spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}}}
+            "spec": {"template": {"metadata": {"creationTimestamp": null, "labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}}}
         })
     }
 

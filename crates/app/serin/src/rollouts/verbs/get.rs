@@ -3,10 +3,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
+use serin_api::kinds::{POD, REPLICA_SET, ROLLOUT};
 use serin_report::rollout::{Info, Snapshot, details};
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-use super::{POD, REPLICA_SET, ROLLOUT, Session};
+use super::Session;
 use crate::rollouts::{args, output};
 
 /// Least time between two pictures, so that a burst of changes is drawn once.

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use serin_api::kinds::{REPLICA_SET, ROLLOUT};
 use serin_report::rollout::{Info, Listing, Snapshot, list};
 
-use super::{REPLICA_SET, ROLLOUT, Session};
+use super::Session;
 use crate::rollouts::{args, output};
 
 pub(super) async fn rollouts(session: Session, arguments: &args::ListRollouts) -> anyhow::Result<ExitCode> {

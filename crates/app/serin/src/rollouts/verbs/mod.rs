@@ -11,17 +11,11 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::CommandFactory;
 use serde_json::Value;
+use serin_api::kinds::ROLLOUT;
 use serin_cluster::direct::{Direct, DirectError};
 use serin_kernel::{Key, Kind};
 
 use super::args::{Arguments, Format, Get, Global, List, Retry, Set, Verb};
-
-/// The Rollout kind.
-pub(super) const ROLLOUT: Kind = Kind::namespaced("argoproj.io", "v1alpha1", "Rollout", "rollouts");
-/// The ReplicaSet kind.
-pub(super) const REPLICA_SET: Kind = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
-/// The Pod kind.
-pub(super) const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");
 
 /// A connected command.
 pub(super) struct Session {

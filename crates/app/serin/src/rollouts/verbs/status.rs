@@ -4,22 +4,24 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
+use serin_api::kinds::ROLLOUT;
 use serin_lang::duration::GoDuration;
 use serin_report::rollout::{Status, status as status_of};
 
-use super::{ROLLOUT, Session};
+use super::Session;
 use crate::rollouts::{args, output};
 
 pub(super) async fn status(session: Session, arguments: &args::Status) -> anyhow::Result<ExitCode> {
+    let timeout = GoDuration::parse(&arguments.timeout).context("--timeout")?.nanos();
+    let timeout = u64::try_from(timeout).context("--timeout must not be negative")?;
     let rollout = session.rollout(&arguments.name).await?;
     let now = status_of(&rollout);
     if !arguments.watch {
         output::print(session.format, &now, &now.to_string())?;
         return decide(&now, true);
     }
-    let timeout = GoDuration::parse(&arguments.timeout).context("--timeout")?.nanos();
     let watch = follow(&session, &arguments.name);
-    let last = match u64::try_from(timeout).unwrap_or_default() {
+    let last = match timeout {
         0 => watch.await,
         limit => match tokio::time::timeout(Duration::from_nanos(limit), watch).await {
             Ok(last) => last,

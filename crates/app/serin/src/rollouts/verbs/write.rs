@@ -5,15 +5,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use serin_api::kinds::{DEPLOYMENT, REPLICA_SET, ROLLOUT};
 use serin_cluster::direct::Change;
-use serin_kernel::{Key, Kind, Moment};
+use serin_kernel::{Key, Moment};
 use serin_lang::duration::GoDuration;
 use serin_rollout::commands::{self, Promotion, Undo};
 
-use super::{REPLICA_SET, ROLLOUT, Session};
+use super::Session;
 use crate::rollouts::{args, output};
 
-const DEPLOYMENT: Kind = Kind::namespaced("apps", "v1", "Deployment", "deployments");
 /// How often a whole-object update is tried again when somebody else was faster.
 const CONFLICT_RETRIES: u32 = 5;
 
