@@ -347,9 +347,18 @@ fn shape_list(
         }),
         _ => json!({
             "kind": kind.list_kind, "apiVersion": kind.api_version(), "metadata": metadata,
-            "items": items,
+            "items": items.into_iter().map(|item| listed(kind, item)).collect::<Vec<_>>(),
         }),
     }
+}
+
+/// An item of a list: the typed lists of built-in kinds leave out what the list says already.
+fn listed(kind: &KindInfo, mut item: Value) -> Value {
+    if let Some(fields) = item.as_object_mut().filter(|_| !kind.custom) {
+        fields.shift_remove("kind");
+        fields.shift_remove("apiVersion");
+    }
+    item
 }
 
 fn table(kind: &KindInfo, items: &[Value], now: jiff::Timestamp, include: IncludeObject) -> Value {

@@ -67,6 +67,6 @@ fn version() -> Value {
     json!({
         "major": "1", "minor": MINOR, "gitVersion": GIT_VERSION, "gitCommit": "",
         "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "",
-        "compiler": "rustc", "platform": format!("{}/{}", std::env::consts::OS, "amd64"),
+        "compiler": "rustc", "platform": format!("{}/amd64", std::env::consts::OS),
     })
 }

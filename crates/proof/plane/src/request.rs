@@ -6,8 +6,9 @@
 //! why [`Target::parse`] knows two of them by name.
 
 use serde_json::Value;
+use serin_lang::selector::Selector;
 
-use crate::selector::{FieldSelector, Selector};
+use crate::fields::Fields;
 use crate::status::Refusal;
 use crate::table::IncludeObject;
 use crate::verbs::write::WriteOptions;
@@ -80,10 +81,10 @@ pub(crate) enum VersionMatch {
 /// The query of a request, read and checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query {
-    /// The label selector; everything when empty.
-    pub(crate) labels: Selector,
+    /// The label selector; everything when absent.
+    pub(crate) labels: Option<Selector>,
     /// The field selector; everything when empty.
-    pub(crate) fields: FieldSelector,
+    pub(crate) fields: Fields,
     /// At most so many objects on this page.
     pub(crate) limit: Option<usize>,
     /// Where the page before ended.
@@ -135,8 +136,11 @@ impl Query {
 
     fn read(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
         match name {
-            "labelSelector" => self.labels = Selector::parse(value)?,
-            "fieldSelector" => self.fields = FieldSelector::parse(value)?,
+            "labelSelector" => {
+                let read = Selector::parse(value);
+                self.labels = Some(read.map_err(|error| Refusal::bad_request(error.to_string()))?);
+            }
+            "fieldSelector" => self.fields = Fields::parse(value)?,
             "limit" => self.limit = positive(name, value)?,
             "continue" if !value.is_empty() => self.continue_token = Some(value.to_owned()),
             "resourceVersion" if !value.is_empty() => {

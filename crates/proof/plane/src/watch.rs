@@ -27,6 +27,9 @@ const BATCH_MAX: usize = 256;
 /// A watch without a time limit of its own ends after this long, as on a real server, so that
 /// forgotten connections go away.
 const LIFETIME: Duration = Duration::from_hours(1);
+/// A watch with bookmarks that has been silent for this long while others wrote is told the version it
+/// may resume from, as on a real server.
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 
 /// An open watch.
 pub(crate) struct Watch {
@@ -36,6 +39,9 @@ pub(crate) struct Watch {
     shape: Shape,
     /// Everything up to this version has been told.
     version: u64,
+    /// The last version that the client has read.
+    told: u64,
+    next_bookmark: Instant,
     initial: VecDeque<Arc<Value>>,
     /// The bookmark that ends the initial events is still to be sent.
     marks_initial: bool,
@@ -85,6 +91,8 @@ impl Watch {
             place,
             shape,
             version,
+            told: version,
+            next_bookmark: Instant::now() + BOOKMARK_EVERY,
             initial,
             wake,
             deadline: Instant::now() + lifetime,
@@ -108,6 +116,16 @@ impl Watch {
                 changed = self.wake.changed() => if changed.is_err() {
                     return None;
                 },
+                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks_ahead() => {
+                    self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
+                    let mut out = BytesMut::from(self.ready());
+                    if self.told < self.version && !self.ended {
+                        self.bookmark(&mut out, false);
+                    }
+                    if !out.is_empty() {
+                        return Some((out.freeze(), self));
+                    }
+                }
                 () = tokio::time::sleep_until(self.deadline) => {
                     self.ended = true;
                     if self.query.bookmarks {
@@ -119,6 +137,10 @@ impl Watch {
                 }
             }
         }
+    }
+
+    fn bookmarks_ahead(&self) -> bool {
+        self.query.bookmarks && self.next_bookmark < self.deadline
     }
 
     /// What can be told now without waiting.
@@ -135,9 +157,10 @@ impl Watch {
             self.bookmark(&mut out, true);
         }
         self.wake.mark_unchanged();
-        let changes = {
+        let (changes, current) = {
             let cluster = self.inner.cluster.lock();
-            cluster.store.changes_since(&self.place.resource, self.version, BATCH_MAX)
+            let changes = cluster.store.changes_since(&self.place.resource, self.version, BATCH_MAX);
+            (changes, cluster.store.version())
         };
         match changes {
             Err(too_old) => {
@@ -146,12 +169,15 @@ impl Watch {
                 self.ended = true;
             }
             Ok(changes) => {
-                if changes.len() == BATCH_MAX {
-                    self.wake.mark_changed();
-                }
+                let whole = changes.len() < BATCH_MAX;
                 for change in changes {
                     self.version = change.version;
                     self.change(&mut out, &change);
+                }
+                if whole {
+                    self.version = current;
+                } else {
+                    self.wake.mark_changed();
                 }
             }
         }
@@ -159,7 +185,7 @@ impl Watch {
     }
 
     /// A change as this watch's selectors see it.
-    fn change(&self, out: &mut BytesMut, change: &Change) {
+    fn change(&mut self, out: &mut BytesMut, change: &Change) {
         let namespace = &self.place.key.namespace;
         if !namespace.is_empty() && change.after["metadata"]["namespace"] != **namespace {
             return;
@@ -179,14 +205,15 @@ impl Watch {
         }
     }
 
-    fn event(&self, out: &mut BytesMut, kind: &str, object: &Arc<Value>) {
+    fn event(&mut self, out: &mut BytesMut, kind: &str, object: &Arc<Value>) {
         let include = self.query.include_object;
         let now = (self.inner.clock)();
         let value = api::shape_object(&self.place.kind, object, self.shape, now, include);
         line(out, kind, &value);
+        self.told = self.version;
     }
 
-    fn bookmark(&self, out: &mut BytesMut, ends_initial: bool) {
+    fn bookmark(&mut self, out: &mut BytesMut, ends_initial: bool) {
         let mut object = json!({
             "kind": self.place.kind.kind, "apiVersion": self.place.kind.api_version(),
             "metadata": { "resourceVersion": self.version.to_string(), "creationTimestamp": null },
@@ -199,6 +226,7 @@ impl Watch {
             object["metadata"]["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         line(out, "BOOKMARK", &object);
+        self.told = self.version;
     }
 }
 

@@ -1,9 +1,9 @@
 //! Pods: their first status, their grace, binding to a node, eviction within budgets.
 
 use serde_json::{Value, json};
+use serin_lang::selector::Selector;
 
 use crate::cluster::{Cluster, Place, seconds};
-use crate::selector::object_matches;
 use crate::status::{About, Refusal, cause};
 use crate::store::Resource;
 use crate::verbs::delete::DeleteOptions;
@@ -112,7 +112,9 @@ fn spend(cluster: &mut Cluster, place: &Place, pod: &Value, dry_run: bool) -> Re
     let covering: Vec<_> = cluster
         .store
         .list(&resource, &place.key.namespace)
-        .filter(|(_, budget)| object_matches(&budget["spec"]["selector"], labels))
+        .filter(|(_, budget)| {
+            Selector::from_object(&budget["spec"]["selector"]).is_ok_and(|all| all.matches(labels))
+        })
         .map(|(key, budget)| (key.clone(), budget.clone()))
         .collect();
     let [(key, budget)] = covering.as_slice() else {

@@ -1,11 +1,11 @@
 //! The validation of built-in kinds that clients and controllers can run into, in Kubernetes' words.
 
 use serde_json::Value;
+use serin_lang::selector::{Selector, SelectorError};
 
 use super::names;
 use crate::cluster::Place;
 use crate::schema::{FieldError, FieldErrorKind};
-use crate::selector::object_matches;
 use crate::status::cause;
 
 /// A non-negative number that is negative.
@@ -118,13 +118,17 @@ fn workload(place: &Place, object: &Value, old: Option<&Value>, causes: &mut Vec
         };
         causes.push(cause::invalid("spec.selector", selector, detail));
     }
-    if !selector.is_null() && !object_matches(selector, labels_of) {
-        let shown = if labels_of.is_null() { Value::Null } else { labels_of.clone() };
-        causes.push(cause::invalid(
+    match Selector::from_object(selector) {
+        Ok(selector) if selector.is_nothing() || selector.matches(labels_of) => {}
+        Ok(_) => causes.push(cause::invalid(
             "spec.template.metadata.labels",
-            &shown,
+            labels_of,
             "`selector` does not match template `labels`",
-        ));
+        )),
+        Err(SelectorError::Invalid { field, message }) => {
+            causes.push(cause::invalid(&format!("spec.selector.{field}"), selector, &message));
+        }
+        Err(error) => causes.push(cause::invalid("spec.selector", selector, &error.to_string())),
     }
     labels(labels_of, "spec.template.metadata.labels", causes);
     if let Some(old) = old

@@ -43,7 +43,7 @@ impl Cluster {
                 .map_err(|too_old| expired(token.is_some(), version, too_old.oldest))?;
             Box::new(past.iter())
         };
-        let unselected = query.labels.is_empty() && query.fields.is_empty();
+        let unselected = query.labels.is_none() && query.fields.is_everything();
         let mut items = Vec::new();
         let mut last = None;
         for (key, object) in objects.by_ref() {
@@ -65,7 +65,7 @@ impl Cluster {
 
 /// Whether an object satisfies the request's selectors.
 pub(crate) fn selected(query: &Query, object: &Value) -> bool {
-    (query.labels.is_empty() || query.labels.matches(&object["metadata"]["labels"]))
+    query.labels.as_ref().is_none_or(|labels| labels.matches(&object["metadata"]["labels"]))
         && query.fields.matches(object)
 }
 

@@ -154,6 +154,75 @@ async fn a_reflector_follows_by_list_and_by_streaming() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watcher_that_is_idle_for_a_day_goes_on_where_it_was() {
+    use kube::runtime::watcher::{self, Event};
+    let plane = Plane::new(Options { history_max: 16, ..Options::default() });
+    let client = plane.client();
+    let others: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
+    others.create(&PostParams::default(), &config_map("busy")).await.unwrap();
+    let api: Api<ConfigMap> = Api::default_namespaced(client);
+    api.create(&PostParams::default(), &config_map("one")).await.unwrap();
+    let mut events = watcher::watcher(api.clone(), watcher::Config::default()).boxed();
+    let told = |event: Event<ConfigMap>| match event {
+        Event::Init => "init".to_owned(),
+        Event::InitApply(object) => format!("has {}", object.metadata.name.unwrap()),
+        Event::InitDone => "done".to_owned(),
+        Event::Apply(object) => format!("apply {}", object.metadata.name.unwrap()),
+        Event::Delete(object) => format!("delete {}", object.metadata.name.unwrap()),
+    };
+    for want in ["init", "has one", "done"] {
+        assert_eq!(told(events.try_next().await.unwrap().unwrap()), want);
+    }
+    let day = async {
+        // Another namespace overruns the history of the kind many times in that day.
+        for hour in 0..24 * 6 {
+            tokio::time::sleep(std::time::Duration::from_mins(10)).await;
+            let patch = json!({ "data": { "hour": hour.to_string() } });
+            others.patch("busy", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        }
+        api.create(&PostParams::default(), &config_map("two")).await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let event = tokio::select! { () = day => unreachable!(), event = events.try_next() => event };
+    assert_eq!(told(event.unwrap().unwrap()), "apply two", "nothing was listed again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_watch_gets_a_bookmark_each_minute_in_which_something_was_written() {
+    let (_plane, client) = plane();
+    let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
+    let pods: Api<Pod> = Api::default_namespaced(client);
+    let start = pods.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    let mut watch = pods.watch(&WatchParams::default().timeout(290), &start).await.unwrap().boxed();
+    let made = api.create(&PostParams::default(), &config_map("one")).await.unwrap();
+    let mut bookmarks = Vec::new();
+    let begun = tokio::time::Instant::now();
+    while let Some(event) = watch.try_next().await.unwrap() {
+        let WatchEvent::Bookmark(mark) = event else { panic!("no pod changed: {event:?}") };
+        bookmarks.push((begun.elapsed().as_secs(), mark.metadata.resource_version));
+    }
+    let version = made.metadata.resource_version.unwrap();
+    assert_eq!(bookmarks, [(60, version.clone()), (290, version)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_items_of_a_built_in_list_leave_their_kind_to_the_list() {
+    let (_plane, client) = plane();
+    let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
+    api.create(&PostParams::default(), &config_map("one")).await.unwrap();
+    let get = async |path: &str| {
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        client.request::<Value>(request).await.unwrap()
+    };
+    let list = get("/api/v1/namespaces/default/configmaps").await;
+    assert_eq!(list["kind"], "ConfigMapList");
+    let item = list["items"][0].as_object().unwrap();
+    assert!(!item.contains_key("kind") && !item.contains_key("apiVersion"), "{item:?}");
+    let one = get("/api/v1/namespaces/default/configmaps/one").await;
+    assert_eq!(one["kind"], "ConfigMap");
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_are_of_one_moment() {
     let (_plane, client) = plane();
     let api: Api<ConfigMap> = Api::default_namespaced(client);
