@@ -26,14 +26,14 @@ impl Hand {
     }
 
     /// Makes one request; the code and the body of the answer, null when it is no JSON.
-    pub async fn call(&self, method: &str, path: &str, media_type: &str, body: &Value) -> (u16, Value) {
-        let bytes = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+    pub async fn call(&self, method: &str, path: &str, media_type: &str, content: &Value) -> (u16, Value) {
+        let bytes = if content.is_null() { Bytes::new() } else { Bytes::from(content.to_string()) };
         let request = Request::builder().method(method).uri(path).header("content-type", media_type);
         let Ok(request) = request.body(Full::new(bytes)) else { return (0, Value::Null) };
         let Ok(answer) = self.plane.service().oneshot(request).await;
         let code = answer.status().as_u16();
-        let Ok(body) = answer.into_body().collect().await;
-        (code, serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null))
+        let Ok(answered) = answer.into_body().collect().await;
+        (code, serde_json::from_slice(&answered.to_bytes()).unwrap_or(Value::Null))
     }
 
     /// Creates an object; the code of the answer.

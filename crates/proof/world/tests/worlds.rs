@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serin_world::{Plot, play, prove};
 
 /// Worlds played by default: about a minute on two cores, without optimisation.
-const WORLDS: u64 = 60;
+const WORLDS: u64 = 40;
 /// Worlds that found a defect, and which.
 const FOUND: [(u64, &str); 4] = [
     (4, "an undo without a router drained a version twice on one status"),
