@@ -97,11 +97,17 @@ fn basic(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
     drain(scene, old, posts, goals);
 }
 
-/// Old versions without a router: first what is not available of each, then as much as the whole can spare.
+/// Old versions without a router: first what is not ready of each, then as much as the whole can spare.
 fn drain(scene: &Scene<'_>, mut old: Vec<usize>, posts: scale::Fenceposts, goals: &mut Goals) {
     old.retain(|&index| scene.sets[index].spec > 0);
     old.sort_by_key(|&index| std::cmp::Reverse(scene.sets[index].revision));
-    let healthy: Vec<u32> = old.iter().map(|&index| scale::healthy(scene.sets[index].counts())).collect();
+    // Only a pod that is not ready is sure to be the first to go: in the place of one that is ready, though not for long
+    // enough, an available one may be taken, and so on with the next look.
+    let present = |&index: &usize| {
+        let set = &scene.sets[index];
+        scale::healthy(scale::Set { spec: set.spec, available: set.available.max(set.ready) })
+    };
+    let healthy: Vec<u32> = old.iter().map(present).collect();
     // A status may still count pods that an earlier pass, or this one, has given up.
     let kept = |(index, set): (usize, &Set<'_>)| {
         let goal = goals.sets.get(&index).and_then(|goal| goal.replicas).unwrap_or(set.spec);

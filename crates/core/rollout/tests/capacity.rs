@@ -62,6 +62,32 @@ fn pods_that_were_given_up_already_are_no_reserve_for_draining() {
     world.until("the first version again", |world| is_phase(world, &key, "Healthy"));
 }
 
+/// Found by world 1014: with `minReadySeconds`, available pods went in the place of ready ones, one with each look.
+#[test]
+fn ready_pods_of_an_old_version_are_not_drained_beyond_the_reserve() {
+    let mut world = World::new();
+    let steps = json!([{"setWeight": 80}, {"pause": {}}]);
+    let key = rollout(&mut world, 5, json!({"maxSurge": 1, "maxUnavailable": 0, "steps": steps}));
+    world.until("the first version", |world| is_phase(world, &key, "Healthy"));
+    image(&mut world, &key, "demo:2");
+    world.until("the pause", |world| is_phase(world, &key, "Paused"));
+    image(&mut world, &key, "demo:3");
+    let second = |world: &World| {
+        let sets = world.all(kinds::REPLICA_SET).into_iter();
+        let of = |set: &&Value| set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:2";
+        sets.filter(of).cloned().next().unwrap()
+    };
+    let set = second(&world);
+    let name = set["metadata"]["name"].as_str().unwrap().to_owned();
+    let status = json!({"status": {"availableReplicas": 3, "readyReplicas": 4}});
+    assert_eq!(set["spec"]["replicas"], 4);
+    world.patch(&kinds::REPLICA_SET.key("seed", name), &status);
+    for _ in 0..3 {
+        world.pass();
+    }
+    assert_eq!(second(&world)["spec"]["replicas"], 4, "{}", world.dump());
+}
+
 /// Found by world 18: the record of the weights was lost with its write.
 #[test]
 fn a_dynamic_stable_version_is_whole_while_no_weight_is_recorded() {
