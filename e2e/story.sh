@@ -17,12 +17,23 @@ need python3 "Debian: apt-get install python3; the recorded session is driven by
 ensure_kubectl && ensure_serin || exit 1
 NODES=$(dirname "$SERIN_BIN")/serin-nodes; COMPARE=$(dirname "$SERIN_BIN")/compare-story
 mkdir -p "$OUT/path"; OUT=$(cd "$OUT" && pwd)
-ln -sf "$SERIN_BIN" "$OUT/path/kubectl-argo-rollouts"
+# Argo's controller was so busy after the abort (A17.1) that `status` answered ten seconds late, and the first ReplicaSet's
+# delay ended meanwhile. So that the pictures from `retry` on show the same moment, `retry` waits for that here.
+cat > "$OUT/path/kubectl-argo-rollouts" << EOF
+#!/bin/bash
+[ "\$3" = retry ] && for i in {1..300}; do
+  [ "\$(kubectl -n seed get rs -o jsonpath='{.items[?(@.metadata.annotations.rollout\.argoproj\.io/revision=="1")].status.replicas}')" = 0 ] && break
+  sleep 0.1
+done
+exec -a kubectl-argo-rollouts "$SERIN_BIN" "\$@"
+EOF
+chmod +x "$OUT/path/kubectl-argo-rollouts"
 export PATH=$OUT/path:$PATH KUBECONFIG=$PLANE/kubeconfig
 
 kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || exit 1
 kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || exit 1
-"$NODES" --kubeconfig "$KUBECONFIG" --addresses none > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
+# The recording's pods were ready a second and a half after their start.
+"$NODES" --kubeconfig "$KUBECONFIG" --addresses none --ready-after 1500ms > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
 "$SERIN_BIN" controller --kubeconfig "$PLANE/controller.kubeconfig" > "$OUT/controller.log" 2>&1 & CONTROLLER_PID=$!
 trap 'stop "$CONTROLLER_PID"; stop "$NODES_PID"' EXIT
 "$SEED" "$OUT/session" 2> "$OUT/seed.log" | tee "$OUT/seed.out"

@@ -3,70 +3,12 @@
 
 use std::fmt::Write as _;
 
+use anyhow::Result;
 use regex::Regex;
 
-use anyhow::Result;
+mod accepted;
 
-/// A difference that was decided: lines that only one side may have.
-#[derive(Clone, Copy, Debug)]
-pub struct Accepted {
-    /// The number in the specification's lists of defects, and why no client is hurt.
-    pub reason: &'static str,
-    /// Part of the name of the files that it is about.
-    pub file: &'static str,
-    /// The lines, after placeholders were put in.
-    pub line: &'static str,
-}
-
-/// Every difference that was decided.
-pub const ACCEPTED: &[Accepted] = &[
-    Accepted {
-        reason: "17.4: the template is not written back, so no `resources: {}` and no second generation",
-        file: "",
-        line: r"^ *resources: \{\}$",
-    },
-    Accepted {
-        reason: "17.4: the template is not written back, so no default of the API is added to it",
-        file: "",
-        line: r"^ *protocol: TCP$",
-    },
-    Accepted {
-        reason: "17.1: an aborted canary's Service stays with stable; the recording caught it on its way back",
-        file: "11-aborted",
-        line: r"^demo-canary selector ",
-    },
-    Accepted {
-        reason: "time: the 30 s of the first ReplicaSet's delay had passed when the slower controller was looked at",
-        file: "14-after-retry",
-        line: r"^(Images:|  (demo:red|Current:|Ready:|Available:|HPAReplicas:|availableReplicas:|readyReplicas:|replicas:)|[ │├└─⧉□]+ demo-HASH1|demo  Canary  Paused)",
-    },
-    Accepted {
-        reason: "17.9: a restart ends with its last pod, not 30 s later, so twelve seconds after it the rollout is done",
-        file: "23-after-restart",
-        line: r"^((Status|Message):|demo  Canary|⟳ demo|│  └──|  (Current|Ready|Available|demo:yellow|HPAReplicas|availableReplicas|readyReplicas|replicas|message|reason|status|phase|restartedAt))",
-    },
-    Accepted {
-        reason: "17.4: no write of our own counts as a generation",
-        file: "",
-        line: r#"^ *(generation: \d+|observedGeneration: "\d+")$"#,
-    },
-    Accepted {
-        reason: "17.2: no event is dropped by a spam filter, so more of them are there",
-        file: "events",
-        line: r"^Rollout +(Normal|Warning) +\w+ +x\d+ ",
-    },
-    Accepted {
-        reason: "17.6: no event says that the weight was updated to nothing",
-        file: "events",
-        line: r"^Rollout +Normal +TrafficWeightUpdated +x\d+ Traffic weight updated$",
-    },
-    Accepted {
-        reason: "17.1: the canary Service is not written hundreds of times, so observed generations of ReplicaSets differ",
-        file: "",
-        line: r"^demo-HASH\d+ spec ",
-    },
-    Accepted { reason: "the version is ours", file: "25-version", line: "." },
-];
+pub use accepted::{ACCEPTED, Accepted};
 
 /// Puts placeholders for what differs between any two runs: times, ages, uids, versions, hashes and names of pods.
 pub struct Normaliser {
@@ -81,6 +23,7 @@ impl Normaliser {
         let rules = [
             (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z", "TIME"),
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+            (r"v\d+\.\d+\.\d+\+\w+", "VERSION"),
             (r#"resourceVersion: "\d+""#, r#"resourceVersion: "N""#),
             (r"currentStepHash: \w+", "currentStepHash: HASH"),
             (r#"("observedGeneration"): \d+"#, "$1: N"),
@@ -218,33 +161,112 @@ pub fn differences(recorded: &[String], ours: &[String]) -> Vec<Difference> {
     out
 }
 
-/// Whether a difference in a file was decided.
-pub fn is_accepted(file: &str, difference: &Difference) -> Result<bool> {
-    for accepted in ACCEPTED.iter().filter(|accepted| file.contains(accepted.file)) {
-        if Regex::new(accepted.line)?.is_match(difference.line()) {
-            return Ok(true);
+/// The complaints about one picture or transcript of the session.
+///
+/// # Errors
+/// When a complaint cannot be written.
+pub fn compare(file: &str, recorded: &[String], ours: &[String]) -> Result<String> {
+    let mut decided: Vec<(Difference, &str)> = Vec::new();
+    for accepted in ACCEPTED.iter().filter(|accepted| accepted.file == file) {
+        let missing = accepted.recorded.iter().map(|line| Difference::Missing((*line).to_owned()));
+        let extra = accepted.ours.iter().map(|line| Difference::Extra((*line).to_owned()));
+        decided.extend(missing.chain(extra).map(|difference| (difference, accepted.number)));
+    }
+    let mut out = String::new();
+    for difference in differences(recorded, ours) {
+        if let Some(place) = decided.iter().position(|(known, _)| *known == difference) {
+            decided.swap_remove(place);
+            continue;
+        }
+        match &difference {
+            Difference::Missing(line) => writeln!(out, "  - {line}")?,
+            Difference::Extra(line) => writeln!(out, "  + {line}")?,
         }
     }
-    Ok(false)
+    for (difference, number) in decided {
+        writeln!(out, "  {number} is not seen: {}", difference.line())?;
+    }
+    Ok(out)
 }
 
-/// The complaints about one file of the session.
-pub fn compare(file: &str, recorded: &[String], ours: &[String]) -> Result<String> {
-    let keep = |lines: &[String]| -> Vec<String> {
-        // ReplicaSet events come from Kubernetes itself, side by side with the controller's: their order says nothing.
-        let ours = |line: &&String| !(file.contains("events") && line.starts_with("ReplicaSet"));
-        lines.iter().filter(ours).cloned().collect()
+/// A17.4: a recorded picture as it were, had the controller not written the user's template back with defaults, which
+/// raised the generation by one. A template that `undo` brought back from a ReplicaSet has all defaults on both sides.
+///
+/// # Errors
+/// Never; the patterns are constant.
+pub fn never_written_back(recorded: &str) -> Result<String> {
+    let generation = Regex::new(r#"^(  generation: |  observedGeneration: ")(\d+)("?)$"#)?;
+    let defaults = ["        resources: {}", "          protocol: TCP"];
+    let is_written_by_user = !recorded.contains("terminationMessagePath");
+    let mut text = String::new();
+    for line in recorded.lines().filter(|line| !(is_written_by_user && defaults.contains(line))) {
+        match generation.captures(line) {
+            Some(found) => {
+                let earlier = found[2].parse::<u64>()?.saturating_sub(1);
+                writeln!(text, "{}{earlier}{}", &found[1], &found[3])?;
+            }
+            None => writeln!(text, "{line}")?,
+        }
+    }
+    Ok(text)
+}
+
+/// The complaints about the Rollout's events, given as `Rollout Type Reason Message` in order.
+///
+/// A17.2: after 25 normal events the recorded controller lost every further one. So the first 25 must be the same in the
+/// same order, and all warnings. Events of ReplicaSets come from Kubernetes itself.
+///
+/// # Errors
+/// When a complaint cannot be written.
+pub fn compare_events(recorded: &[String], ours: &[String]) -> Result<String> {
+    let of = |events: &[String], kind: &str| -> Vec<String> {
+        let prefix = format!("Rollout {kind} ");
+        events.iter().filter(|event| event.starts_with(&prefix)).cloned().collect()
     };
     let mut out = String::new();
-    for difference in differences(&keep(recorded), &keep(ours)) {
-        if !is_accepted(file, &difference)? {
-            match &difference {
+    for kind in ["Normal", "Warning"] {
+        let (recorded, mut ours) = (of(recorded, kind), of(ours, kind));
+        if recorded.is_empty() {
+            writeln!(out, "  no {kind} event is recorded: nothing to compare with")?;
+        }
+        if kind == "Normal" {
+            ours.truncate(recorded.len());
+        }
+        for difference in differences(&recorded, &ours) {
+            match difference {
                 Difference::Missing(line) => writeln!(out, "  - {line}")?,
                 Difference::Extra(line) => writeln!(out, "  + {line}")?,
             }
         }
     }
     Ok(out)
+}
+
+/// The events of `events.txt`, whose repetitions are counted away.
+///
+/// # Errors
+/// Never; the pattern is constant.
+pub fn listed_events(lines: &[String]) -> Result<Vec<String>> {
+    let form = Regex::new(r"^(\w+) +(\w+) +(\w+) +x\d+ (.*)$")?;
+    Ok(lines.iter().map(|line| form.replace(line, "$1 $2 $3 $4").into_owned()).collect())
+}
+
+/// The events of `trace.jsonl`, each repetition for itself, in the order in which they were written.
+///
+/// # Errors
+/// When a line is not JSON.
+pub fn traced_events(trace: &str) -> Result<String> {
+    let mut text = String::new();
+    for line in trace.lines() {
+        let change: serde_json::Value = serde_json::from_str(line)?;
+        let field = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+        if field("what") == "event" && field("change") != "DELETED" {
+            let on = field("on");
+            let kind = on.split('/').next().unwrap_or_default();
+            writeln!(text, "{kind} {} {} {}", field("type"), field("reason"), field("message"))?;
+        }
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -296,18 +318,70 @@ mod tests {
     }
 
     #[test]
-    fn only_decided_differences_are_accepted() {
-        for (file, line, accepted) in [
-            ("03-paused-25", "        resources: {}", true),
-            ("03-paused-25", "  generation: 3", true),
-            ("03-paused-25", "  phase: Paused", false),
-            ("events", "Rollout  Normal  RolloutPaused  x1 Rollout is paused (CanaryPauseStep)", true),
-            ("events", "Deployment  Normal  ScalingReplicaSet  x1 Scaled up", false),
-            ("03-paused-25", "Rollout Normal RolloutPaused x1 a", false),
-        ] {
-            let difference = Difference::Extra(line.into());
-            assert_eq!(is_accepted(file, &difference).unwrap(), accepted, "{file}: {line}");
+    fn only_decided_differences_are_accepted_and_only_where_they_were_decided() {
+        let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<String>>();
+        for accepted in ACCEPTED {
+            let (recorded, ours) = (own(accepted.recorded), own(accepted.ours));
+            assert_eq!(compare(accepted.file, &recorded, &ours).unwrap(), "", "{}", accepted.number);
+            assert!(!compare("03-paused-25.txt", &recorded, &ours).unwrap().is_empty());
+            assert!(
+                !compare(accepted.file, &recorded, &ours[1..]).unwrap().is_empty(),
+                "one line is not said"
+            );
+            assert!(compare(accepted.file, &[], &[]).unwrap().contains(accepted.number));
+            let mut more = ours.to_vec();
+            more.push("  phase: Paused".into());
+            assert_eq!(compare(accepted.file, &recorded, &more).unwrap(), "  +   phase: Paused\n");
         }
+    }
+
+    #[test]
+    fn accepted_differences_are_in_the_list_for_users() {
+        let list = include_str!("../../docs/differences.md");
+        for number in ACCEPTED.iter().map(|accepted| accepted.number).chain(["A17.2", "A17.4"]) {
+            assert!(list.contains(&format!("| {number} |")), "{number} is not in docs/differences.md");
+        }
+    }
+
+    #[test]
+    fn a_template_that_was_never_written_back_has_no_defaults_and_one_generation_less() {
+        let text = "metadata:\n  generation: 3\nspec:\n          protocol: TCP\n        resources: {}\nstatus:\n  \
+                    observedGeneration: \"3\"\nitems:\n    generation: 1\n";
+        let wanted = "metadata:\n  generation: 2\nspec:\nstatus:\n  observedGeneration: \"2\"\nitems:\n    \
+                      generation: 1\n";
+        assert_eq!(never_written_back(text).unwrap(), wanted);
+        let undone = "        resources: {}\n        terminationMessagePath: /dev/termination-log\n";
+        assert_eq!(never_written_back(undone).unwrap(), undone);
+    }
+
+    #[test]
+    fn events_agree_in_order_up_to_where_the_recording_was_cut() {
+        let events =
+            |text: &str| text.split(' ').map(|word| format!("Rollout Normal {word}")).collect::<Vec<_>>();
+        let with_warning = |mut events: Vec<String>| {
+            events.push("Rollout Warning RolloutAborted x".into());
+            events
+        };
+        let recorded = with_warning(events("a b c"));
+        for (ours, agrees) in [
+            (with_warning(events("a b c")), true),
+            (with_warning(events("a b c d a")), true),
+            (with_warning(events("a c b")), false),
+            (with_warning(events("a b b c")), false),
+            (with_warning(events("a b")), false),
+            (events("a b c"), false),
+            (with_warning(with_warning(events("a b c"))), false),
+        ] {
+            assert_eq!(compare_events(&recorded, &ours).unwrap().is_empty(), agrees, "{ours:?}");
+        }
+        assert!(!compare_events(&[], &[]).unwrap().is_empty(), "an empty recording proves nothing");
+    }
+
+    #[test]
+    fn both_lists_of_events_are_read_alike() {
+        let listed = listed_events(&["Rollout  Normal  RolloutPaused  x3 Rollout is paused".into()]).unwrap();
+        let line = r#"{"t": 1, "what": "event", "change": "MODIFIED", "on": "Rollout/demo", "type": "Normal", "reason": "RolloutPaused", "message": "Rollout is paused"}"#;
+        assert_eq!(traced_events(line).unwrap().trim_end(), listed[0]);
     }
 
     #[test]
