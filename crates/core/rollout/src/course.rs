@@ -283,3 +283,114 @@ fn describe(step: &CanaryStep) -> String {
         None => "invalid".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::made::{Made, now};
+
+    const OLD: (&str, u32, u32, u64) = ("old", 4, 4, 9);
+    const NEW: (&str, u32, u32, u64) = ("new", 1, 1, 1);
+
+    fn canary() -> Value {
+        json!({"steps": [{"setWeight": 25}, {"pause": {"duration": 10}}, {"setWeight": 50}]})
+    }
+
+    #[test]
+    fn requests_and_indices_are_settled() {
+        let rows = [
+            // A user's index is brought back within the steps.
+            (json!({"currentStepIndex": 9}), (Some(3), false, false)),
+            (json!({"currentStepIndex": -2}), (Some(0), false, false)),
+            (json!({}), (Some(0), false, false)),
+            (json!({"currentStepIndex": 1}), (Some(1), false, false)),
+            (json!({"currentStepIndex": 1, "promoteFull": true}), (Some(3), false, true)),
+            (json!({"currentStepIndex": 2, "abort": true}), (Some(0), true, false)),
+            // A full promotion is asked for later than an abort can be: it wins.
+            (json!({"currentStepIndex": 2, "abort": true, "promoteFull": true}), (Some(3), false, true)),
+            // Nothing is left to ask for when the wanted version is the stable one.
+            (json!({"stableRS": "new", "currentStepIndex": 1, "abort": true}), (Some(3), false, false)),
+            (json!({"stableRS": "new", "promoteFull": true}), (Some(3), false, false)),
+        ];
+        for (status, wanted) in rows {
+            let mut all = json!({"stableRS": "old", "currentPodHash": "new"});
+            for (key, value) in status.as_object().unwrap() {
+                all[key] = value.clone();
+            }
+            let made = Made::new(&canary(), &all, &[OLD, NEW]);
+            let scene = made.scene();
+            let mut next = scene.status().clone();
+            settle(&scene, &mut next);
+            assert_eq!((next.current_step_index, next.abort, next.promote_full), wanted, "{status}");
+            assert_eq!(next.aborted_at.is_some(), next.abort, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_timed_pause_ends_by_the_clock_and_by_a_person_and_not_before() {
+        let condition = |seconds_ago: i64| {
+            let start = Moment::from_secs(now().as_secs() - seconds_ago).to_string();
+            json!([{"reason": "CanaryPauseStep", "startTime": start}])
+        };
+        let rows = [
+            (condition(0), Some(1), Some(10)),
+            (condition(9), Some(1), Some(1)),
+            (condition(10), Some(2), None),
+            (condition(4000), Some(2), None),
+            // The clock is behind the stored time.
+            (condition(-5), Some(1), Some(15)),
+            // A person has cleared the condition.
+            (json!([]), Some(2), None),
+            // Nobody knows since when.
+            (json!([{"reason": "CanaryPauseStep"}]), Some(1), None),
+        ];
+        for (conditions, index, wake) in rows {
+            let status = json!({
+                "stableRS": "old", "currentPodHash": "new", "currentStepIndex": 1, "controllerPause": true,
+                "pauseConditions": conditions,
+            });
+            let made = Made::new(&canary(), &status, &[OLD, NEW]);
+            let scene = made.scene();
+            let mut next = scene.status().clone();
+            let (told, at) = leave_pause(&scene, &mut next);
+            assert_eq!(next.current_step_index, index, "{conditions}");
+            assert_eq!(at.map(|at| at.as_secs() - now().as_secs()), wake, "{conditions}");
+            assert_eq!(told.is_empty(), index == Some(1), "{conditions}");
+        }
+    }
+
+    #[test]
+    fn only_another_template_or_other_steps_in_mid_update_begin_afresh() {
+        let hash = Made::new(&canary(), &json!({}), &[NEW]).scene().step_hash;
+        let rows = [
+            ("new", "old", hash.as_str(), Change::None),
+            ("new", "old", "other", Change::Restart),
+            ("new", "new", "other", Change::None),
+            ("old", "old", hash.as_str(), Change::Restart),
+            ("", "", "", Change::Restart),
+        ];
+        for (current, stable, steps, wanted) in rows {
+            let status = json!({"currentPodHash": current, "stableRS": stable, "currentStepHash": steps});
+            let made = Made::new(&canary(), &status, &[OLD, NEW]);
+            assert_eq!(change(&made.scene()), wanted, "{current}, {stable}, {steps}");
+        }
+    }
+
+    #[test]
+    fn the_window_counts_the_versions_between() {
+        let rows: [(&[crate::made::Version], bool); 4] = [
+            (&[("old", 4, 4, 1), ("new", 1, 1, 9)], true),
+            (&[("old", 4, 4, 1), ("mid", 0, 0, 5), ("new", 1, 1, 9)], false),
+            // What is older or younger than both is not between.
+            (&[("older", 0, 0, 20), ("old", 4, 4, 1), ("new", 1, 1, 9)], true),
+            (&[("old", 4, 4, 9), ("new", 1, 1, 1)], false),
+        ];
+        for (versions, wanted) in rows {
+            let made = Made::new(&canary(), &json!({"stableRS": "old"}), versions);
+            let scene = made.scene();
+            assert_eq!(is_rollback_within_window(&scene, scene.status()), wanted, "{versions:?}");
+        }
+    }
+}

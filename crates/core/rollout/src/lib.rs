@@ -20,6 +20,8 @@ mod course;
 mod dress;
 mod identify;
 mod interests;
+#[cfg(test)]
+mod made;
 mod planner;
 mod release;
 mod report;

@@ -231,3 +231,70 @@ pub(crate) fn fenceposts(scene: &Scene<'_>) -> scale::Fenceposts {
     let (surge, unavailable) = (scene.canary.max_surge(), scene.canary.max_unavailable());
     scale::fenceposts(scene.replicas(), &surge, &unavailable).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::made::Made;
+
+    /// The weight that is sent for available pods of both versions of 4, at a step.
+    fn weight(status: &serde_json::Value, stable: u32, new: u32) -> Option<u32> {
+        let canary = json!({
+            "trafficRouting": {"nginx": {"stableIngress": "web"}},
+            "steps": [{"setWeight": 25}, {"setWeight": 50}, {"pause": {}}],
+        });
+        let mut all = json!({"stableRS": "old", "currentPodHash": "new"});
+        for (key, value) in status.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        let made = Made::new(&canary, &all, &[("old", 4, stable, 9), ("new", new, new, 1)]);
+        let scene = made.scene();
+        split(&scene, scene.status()).weight
+    }
+
+    #[test]
+    fn the_weight_follows_the_pods_that_are_there() {
+        let at = |index: i32| json!({"currentStepIndex": index});
+        let sent = |weight: i32| {
+            json!({"currentStepIndex": 3, "promoteFull": true, "canary": {"weights": {
+                "canary": {"weight": weight, "podTemplateHash": "new"}, "stable": {"weight": 100 - weight},
+            }}})
+        };
+        let rows = [
+            (at(0), 4, 0, Some(0)),
+            (at(0), 4, 1, Some(25)),
+            // Too few for this step: what the step before asked for.
+            (at(1), 4, 1, Some(25)),
+            (at(1), 4, 2, Some(50)),
+            (at(2), 4, 2, Some(50)),
+            // Nobody is there any more.
+            (at(2), 4, 0, Some(0)),
+            // The stable version cannot take the rest: the router stays as it is.
+            (at(1), 1, 2, None),
+            (at(2), 3, 0, None),
+            (json!({"currentStepIndex": 0, "abort": true}), 4, 2, Some(0)),
+            (json!({"currentStepIndex": 0, "abort": true}), 3, 2, None),
+            (json!({"stableRS": "new", "currentStepIndex": 3}), 4, 4, Some(0)),
+            (json!({"stableRS": ""}), 0, 0, None),
+            (sent(50), 4, 3, Some(50)),
+            (sent(50), 4, 0, Some(0)),
+        ];
+        for (status, stable, new, wanted) in rows {
+            assert_eq!(weight(&status, stable, new), wanted, "{status}, {stable} stable, {new} new");
+        }
+    }
+
+    #[test]
+    fn after_an_abort_the_weight_never_rises() {
+        for before in [0, 10, 25, 50, 75, 100] {
+            for (stable, new) in (0..=4).flat_map(|stable| (0..=4).map(move |new| (stable, new))) {
+                let weights = json!({"canary": {"weight": before}, "stable": {"weight": 100 - before}});
+                let status = json!({"abort": true, "currentStepIndex": 0, "canary": {"weights": weights}});
+                let sent = weight(&status, stable, new).unwrap_or(before);
+                assert!(sent <= before, "{before} to {sent}, {stable} stable, {new} new");
+            }
+        }
+    }
+}

@@ -274,3 +274,59 @@ fn deadline_of(scene: &Scene<'_>, status: &RolloutStatus) -> Option<Moment> {
     let seconds = count(scene.rollout.spec.progress_deadline_seconds());
     Some(condition.last_update_time?.plus(Duration::from_secs(u64::from(seconds))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made::now;
+
+    #[test]
+    fn a_transition_time_changes_only_with_the_status() {
+        let (kind, later) = (ConditionType::Progressing, now().plus(Duration::from_secs(60)));
+        let rows = [
+            // The same status and reason: not written, whatever the message.
+            ("True", Reason::ReplicaSetUpdated, false, 0, 0),
+            ("True", Reason::NewReplicaSetAvailable, true, 60, 0),
+            ("False", Reason::ProgressDeadlineExceeded, true, 60, 60),
+            ("Unknown", Reason::ReplicaSetUpdated, true, 60, 60),
+        ];
+        for (value, reason, written, updated, changed) in rows {
+            let mut status = RolloutStatus::default();
+            put(&mut status, kind, ("True", Reason::ReplicaSetUpdated), "first", now());
+            assert_eq!(put(&mut status, kind, (value, reason), "second", later), written, "{value} {reason}");
+            assert_eq!(status.conditions.len(), 1);
+            let condition = status.condition(kind).unwrap();
+            let since = |moment: Option<Moment>| moment.unwrap().as_secs() - now().as_secs();
+            assert_eq!(since(condition.last_update_time), updated, "{value} {reason}");
+            assert_eq!(since(condition.last_transition_time), changed, "{value} {reason}");
+            assert_eq!(condition.message, if written { "second" } else { "first" });
+        }
+    }
+
+    #[test]
+    fn any_step_forward_is_progress_and_no_step_back() {
+        let old = RolloutStatus {
+            replicas: 5,
+            updated_replicas: 2,
+            ready_replicas: 4,
+            available_replicas: 4,
+            ..Default::default()
+        };
+        let rows: [(fn(&mut RolloutStatus), bool); 9] = [
+            (|_| (), false),
+            (|next| next.updated_replicas = 3, true),
+            (|next| next.replicas = 4, true),
+            (|next| next.replicas = 6, false),
+            (|next| next.ready_replicas = 5, true),
+            (|next| next.ready_replicas = 3, false),
+            (|next| next.available_replicas = 5, true),
+            (|next| next.available_replicas = 3, false),
+            (|next| next.current_step_index = Some(1), true),
+        ];
+        for (index, (change, wanted)) in rows.into_iter().enumerate() {
+            let mut next = old.clone();
+            change(&mut next);
+            assert_eq!(has_progressed(&old, &next), wanted, "row {index}");
+        }
+    }
+}

@@ -42,3 +42,86 @@ pub(crate) fn phase(rollout: &Rollout, status: &RolloutStatus) -> (RolloutPhase,
     }
     (RolloutPhase::Healthy, String::new())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_first_reason_that_holds_is_told() {
+        // Each row has what is told by all rows below it, too: the order is the rule.
+        let rows: [(Value, Value, &str, &str); 10] = [
+            (
+                json!({}),
+                json!({"conditions": [{"type": "InvalidSpec", "status": "True", "message": "why"}]}),
+                "Degraded",
+                "InvalidSpec: why",
+            ),
+            (
+                json!({}),
+                json!({"conditions": [{"type": "Progressing", "reason": "RolloutAborted", "message": "why"}]}),
+                "Degraded",
+                "RolloutAborted: why",
+            ),
+            (
+                json!({}),
+                json!({"conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "late"}]}),
+                "Degraded",
+                "ProgressDeadlineExceeded: late",
+            ),
+            (json!({"paused": true}), json!({"conditions": []}), "Paused", "manually paused"),
+            (
+                json!({"paused": false}),
+                json!({"pauseConditions": [{"reason": "CanaryPauseStep"}]}),
+                "Paused",
+                "CanaryPauseStep",
+            ),
+            (
+                json!({"restartAt": "2026-11-21T07:00:00Z"}),
+                json!({"pauseConditions": []}),
+                "Progressing",
+                "rollout is restarting",
+            ),
+            (
+                json!({"restartAt": null}),
+                json!({"updatedReplicas": 3}),
+                "Progressing",
+                "more replicas need to be updated",
+            ),
+            (
+                json!({}),
+                json!({"updatedReplicas": 4, "availableReplicas": 3}),
+                "Progressing",
+                "updated replicas are still becoming available",
+            ),
+            (
+                json!({}),
+                json!({"availableReplicas": 4, "replicas": 5}),
+                "Progressing",
+                "old replicas are pending termination",
+            ),
+            (json!({}), json!({"replicas": 4}), "Progressing", "waiting for all steps to complete"),
+        ];
+        let mut spec = json!({"replicas": 4, "strategy": {"canary": {}}});
+        let mut status = json!({"stableRS": "old", "currentPodHash": "new"});
+        let told = |spec: &Value, status: &Value| {
+            let rollout: Rollout = serin_api::lenient(json!({"spec": spec, "status": status})).value;
+            let (phase, message) = phase(&rollout, &rollout.status);
+            (phase.as_str().to_owned(), message)
+        };
+        for (more_spec, more_status, wanted, message) in rows {
+            for (all, more) in [(&mut spec, more_spec), (&mut status, more_status)] {
+                all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            }
+            assert_eq!(told(&spec, &status), (wanted.to_owned(), message.to_owned()), "{status}");
+        }
+        status["stableRS"] = json!("new");
+        assert_eq!(told(&spec, &status), ("Healthy".to_owned(), String::new()));
+        // Beside a router, old pods in their delay are no reason.
+        status["replicas"] = json!(8);
+        spec["strategy"]["canary"] = json!({"trafficRouting": {"nginx": {}}});
+        assert_eq!(told(&spec, &status), ("Healthy".to_owned(), String::new()));
+    }
+}
