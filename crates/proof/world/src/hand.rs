@@ -32,8 +32,8 @@ impl Hand {
         let Ok(request) = request.body(Full::new(bytes)) else { return (0, Value::Null) };
         let Ok(answer) = self.plane.service().oneshot(request).await;
         let code = answer.status().as_u16();
-        let Ok(answered) = answer.into_body().collect().await;
-        (code, serde_json::from_slice(&answered.to_bytes()).unwrap_or(Value::Null))
+        let Ok(whole) = answer.into_body().collect().await;
+        (code, serde_json::from_slice(&whole.to_bytes()).unwrap_or(Value::Null))
     }
 
     /// Creates an object; the code of the answer.
