@@ -42,8 +42,8 @@ impl Hand {
     }
 
     /// Applies a merge patch; the code of the answer.
-    pub async fn patch(&self, path: &str, patch: &Value) -> u16 {
-        self.call("PATCH", path, MERGE, patch).await.0
+    pub async fn patch(&self, path: &str, change: &Value) -> u16 {
+        self.call("PATCH", path, MERGE, change).await.0
     }
 
     /// Deletes an object; the code of the answer.
