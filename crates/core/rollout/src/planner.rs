@@ -139,21 +139,20 @@ fn status_patch(object: &Object, old: &RolloutStatus, new: &RolloutStatus) -> Op
 /// Puts into `patch` what stands at `path` in `new`: a value that could not be read was taken for none, so that the
 /// difference of what was read does not have it. Lists are written whole.
 fn rewrite(patch: &mut Value, new: &Value, path: &str) {
-    let plain = path.split('[').next().unwrap_or_default();
-    let names: Vec<&str> = plain.split('.').skip(1).collect();
+    let before_lists = path.split('[').next().unwrap_or_default();
+    let names: Vec<&str> = before_lists.split('.').skip(1).collect();
     let Some((last, outer)) = names.split_last() else {
         *patch = new.clone();
         return;
     };
-    let (mut patch, mut new) = (patch, new);
+    let (mut place, mut wanted) = (patch, new);
     for name in outer {
-        let Some(fields) = patch.as_object_mut() else { return };
-        patch = fields.entry((*name).to_owned()).or_insert_with(|| json!({}));
-        new = new.get(name).unwrap_or(&Value::Null);
+        let Some(fields) = place.as_object_mut() else { return };
+        place = fields.entry((*name).to_owned()).or_insert_with(|| json!({}));
+        wanted = wanted.get(name).unwrap_or(&Value::Null);
     }
-    if let Some(fields) = patch.as_object_mut() {
-        let wanted = new.get(last).cloned().unwrap_or_default();
-        fields.entry((*last).to_owned()).or_insert(wanted);
+    if let Some(fields) = place.as_object_mut() {
+        fields.entry((*last).to_owned()).or_insert(wanted.get(last).cloned().unwrap_or_default());
     }
 }
 

@@ -73,9 +73,9 @@ fn ready_pods_of_an_old_version_are_not_drained_beyond_the_reserve() {
     world.until("the pause", |world| is_phase(world, &key, "Paused"));
     image(&mut world, &key, "demo:3");
     let second = |world: &World| {
-        let sets = world.all(kinds::REPLICA_SET).into_iter();
+        let mut sets = world.all(kinds::REPLICA_SET).into_iter();
         let of = |set: &&Value| set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:2";
-        sets.filter(of).cloned().next().unwrap()
+        sets.find(of).cloned().unwrap()
     };
     let set = second(&world);
     let name = set["metadata"]["name"].as_str().unwrap().to_owned();

@@ -51,7 +51,8 @@ fn image(world: &mut World, key: &Key, image: &str) {
 fn is(world: &World, key: &Key, phase: &str) -> bool {
     let rollout = world.get(key);
     rollout["status"]["phase"] == phase
-        && rollout["status"]["observedGeneration"] == rollout["metadata"]["generation"].to_string()
+        && rollout["status"]["observedGeneration"].as_str()
+            == Some(&*rollout["metadata"]["generation"].to_string())
 }
 
 fn set<'w>(world: &'w World, image: &str) -> &'w Value {

@@ -87,6 +87,7 @@ fn skip(rollout: &Value) -> Result<usize, NotSkippable> {
 mod tests {
     use super::{Promotion::*, *};
 
+    #[allow(clippy::needless_pass_by_value, reason = "callers make the status on the spot")]
     fn rollout(status: Value) -> Value {
         let steps = json!([{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}]);
         json!({"spec": {"strategy": {"canary": {"steps": steps}}}, "status": status})

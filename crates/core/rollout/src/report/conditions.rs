@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_transition_time_changes_only_with_the_status() {
-        let (kind, later) = (ConditionType::Progressing, now().plus(Duration::from_secs(60)));
+        let (kind, later) = (ConditionType::Progressing, now().plus(Duration::from_mins(1)));
         let rows = [
             // The same status and reason: not written, whatever the message.
             ("True", Reason::ReplicaSetUpdated, false, 0, 0),
@@ -303,6 +303,8 @@ mod tests {
         }
     }
 
+    type Step = fn(&mut RolloutStatus);
+
     #[test]
     fn any_step_forward_is_progress_and_no_step_back() {
         let old = RolloutStatus {
@@ -312,7 +314,7 @@ mod tests {
             available_replicas: 4,
             ..Default::default()
         };
-        let rows: [(fn(&mut RolloutStatus), bool); 9] = [
+        let rows: [(Step, bool); 9] = [
             (|_| (), false),
             (|next| next.updated_replicas = 3, true),
             (|next| next.replicas = 4, true),

@@ -265,11 +265,11 @@ fn a_hash_never_changes_between_releases() {
     // Changing either value restarts every workload or every update in flight that Serin runs. Do not.
     let (template, _) = short_and_long();
     assert_eq!(hash(&template, None), "66dcc8f664");
-    assert_eq!(step_hash(&steps(json!([{"setWeight": 20}, {"pause": {}}]))), "54649b9f5c");
+    assert_eq!(step_hash(&steps(&json!([{"setWeight": 20}, {"pause": {}}]))), "54649b9f5c");
 }
 
 /// Steps as a manifest has them.
-fn steps(list: Value) -> Vec<CanaryStep> {
+fn steps(list: &Value) -> Vec<CanaryStep> {
     let body = json!({"spec": {"strategy": {"canary": {"steps": list}}}});
     serin_api::lenient::<Rollout>(body).value.canary().unwrap().steps.clone()
 }
@@ -278,7 +278,7 @@ fn steps(list: Value) -> Vec<CanaryStep> {
 fn steps_hash_by_meaning() {
     let list = json!([{"setWeight": 20}, {"pause": {}}, {"setCanaryScale": {"weight": 1, "replicas": null}}]);
     let same = json!([{"setWeight": 20}, {"pause": {}}, {"setCanaryScale": {"weight": 1}}]);
-    assert_eq!(step_hash(&steps(list.clone())), step_hash(&steps(same)));
+    assert_eq!(step_hash(&steps(&list)), step_hash(&steps(&same)));
     for other in [
         json!([{"setWeight": 20}, {"pause": {}}]),
         json!([{"setWeight": 20}, {}, {"setCanaryScale": {"weight": 1}}]),
@@ -286,7 +286,7 @@ fn steps_hash_by_meaning() {
         json!([{"setWeight": 0}, {"pause": {}}, {"setCanaryScale": {"weight": 1}}]),
         json!([]),
     ] {
-        assert_ne!(step_hash(&steps(list.clone())), step_hash(&steps(other.clone())), "{other}");
+        assert_ne!(step_hash(&steps(&list)), step_hash(&steps(&other)), "{other}");
     }
 }
 
@@ -297,7 +297,7 @@ fn steps_hash_as_argo_hashes_them() {
     let recorded = json!([
         {"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, pause, {"setWeight": 75}, pause,
     ]);
-    assert_eq!(step_hash(&steps(recorded)), "7485dd54cf");
+    assert_eq!(step_hash(&steps(&recorded)), "7485dd54cf");
     // The texts that Go's encoder gives, hashed by hand: fields in the order of Go's structs, not of the manifest or
     // the alphabet.
     let rows = [
@@ -316,7 +316,7 @@ fn steps_hash_as_argo_hashes_them() {
         ),
     ];
     for (list, text) in rows {
-        assert_eq!(step_hash(&steps(list)), encode(fnv1a(FNV_OFFSET, text.as_bytes())), "{text}");
+        assert_eq!(step_hash(&steps(&list)), encode(fnv1a(FNV_OFFSET, text.as_bytes())), "{text}");
     }
 }
 
