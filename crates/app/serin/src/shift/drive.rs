@@ -11,13 +11,13 @@ use serin_rollout::shift::{self, Phase, ShiftPlanner, State};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::text;
+use super::{heard::Heard, text};
 
 /// How long events that are still queued may hold up the end.
 const LAST_EVENTS: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Wakes whoever waits for news.
-struct News(Notify);
+struct News(Arc<Notify>);
 
 impl Listener for News {
     fn changed(&self, _change: &serin_cluster::Change) {
@@ -29,18 +29,31 @@ impl Listener for News {
     }
 }
 
-/// Plans and applies until the shift to `target` is over, printing a line for each change. None when interrupted or when
-/// there is no shift any more.
-pub(super) async fn drive(client: Client, target: &Key, from: &str) -> anyhow::Result<Option<Phase>> {
+/// How the watching of a shift ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The shift is over.
+    Over(Phase),
+    /// The shift, or the Deployment that carries it, is no longer there.
+    Gone,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+    /// The API will not have what the shift needs.
+    Refused(String),
+}
+
+/// Plans and applies until the shift to `target` ends, printing a line for each change.
+pub(super) async fn drive(client: Client, target: &Key, from: &str) -> anyhow::Result<Ending> {
     let stop = CancellationToken::new();
     let settings = Settings {
         namespace: Some(target.namespace.clone()),
         component: "serin-shift".to_owned(),
         ..Settings::new(clock::system())
     };
-    let cluster = Cluster::new(Arc::new(KubeApi::new(client)), settings, stop.clone());
-    let news = Arc::new(News(Notify::new()));
-    cluster.subscribe(news.clone());
+    let woken = Arc::new(Notify::new());
+    let heard = Arc::new(Heard::new(KubeApi::new(client), woken.clone()));
+    let cluster = Cluster::new(heard.clone(), settings, stop.clone());
+    cluster.subscribe(Arc::new(News(woken.clone())));
     let planner = ShiftPlanner { only: Some(target.clone()) };
     let engine = Engine::new(cluster.clone(), vec![Box::new(planner)], &Options::default())?;
     let running = tokio::spawn({
@@ -48,11 +61,9 @@ pub(super) async fn drive(client: Client, target: &Key, from: &str) -> anyhow::R
         async move { engine.run(stop).await }
     });
     let ended = tokio::select! {
-        ended = follow(&cluster, &news, target, from) => ended,
+        ended = follow(&cluster, &heard, &woken, target, from) => ended,
         interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("listening for Ctrl-C")?;
-            eprintln!("interrupted: run the same command again to go on, or with --abort to go back");
-            Ok(None)
+            interrupted.context("listening for Ctrl-C").map(|()| Ending::Interrupted)
         }
     };
     cluster.events_sent(LAST_EVENTS).await;
@@ -62,27 +73,36 @@ pub(super) async fn drive(client: Client, target: &Key, from: &str) -> anyhow::R
 }
 
 /// Prints what changes, until there is nothing more to come.
-async fn follow(cluster: &Cluster, news: &News, target: &Key, from: &str) -> anyhow::Result<Option<Phase>> {
+async fn follow(
+    cluster: &Cluster,
+    heard: &Heard,
+    woken: &Notify,
+    target: &Key,
+    from: &str,
+) -> anyhow::Result<Ending> {
     let old_key = kinds::DEPLOYMENT.key(target.namespace.clone(), from);
     let (mut told, mut seen) = (String::new(), false);
     loop {
+        if let Some(refusal) = heard.refusal() {
+            return Ok(Ending::Refused(refusal));
+        }
         // Before everything is listed, what is missing is not gone.
         if cluster.ensure(kinds::DEPLOYMENT) != Watch::Synced {
-            news.0.notified().await;
+            woken.notified().await;
             continue;
         }
         let Some(object) = cluster.get(target) else {
             if seen {
                 eprintln!("deployment {:?} is gone", target.name);
-                return Ok(None);
+                return Ok(Ending::Gone);
             }
-            news.0.notified().await;
+            woken.notified().await;
             continue;
         };
         seen = true;
         let Some(state) = State::of(&object)? else {
             eprintln!("the shift's annotation is gone from deployment {:?}", target.name);
-            return Ok(None);
+            return Ok(Ending::Gone);
         };
         let line = describe(&object, cluster.get(&old_key).as_ref(), &state)?;
         if line != told {
@@ -90,9 +110,9 @@ async fn follow(cluster: &Cluster, news: &News, target: &Key, from: &str) -> any
             told = line;
         }
         if state.is_over() {
-            return Ok(Some(state.phase));
+            return Ok(Ending::Over(state.phase));
         }
-        news.0.notified().await;
+        woken.notified().await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! All state is in the cluster: Ctrl-C, a crash or a lost connection loses nothing, and the same command goes on.
 
 mod drive;
+mod heard;
 mod text;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -19,6 +20,10 @@ use serin_kernel::{Kind, Object};
 use serin_lang::duration::GoDuration;
 use serin_rollout::shift::{self, ANNOTATION, Order, Phase, State};
 
+use drive::Ending;
+
+/// The exit code of what Ctrl-C has ended: 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
 const AUTOSCALER: Kind =
     Kind::namespaced("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
 
@@ -26,7 +31,7 @@ const AUTOSCALER: Kind =
 ///
 /// Ready pods never become fewer than they were. The state is kept in an annotation of the new Deployment: after Ctrl-C
 /// the same command goes on where it was, and with --abort goes back. Exit codes: 0 done (or back, with --abort),
-/// 1 refused, gone back or interrupted.
+/// 1 refused or gone back, 130 interrupted.
 #[derive(Args)]
 pub(crate) struct ShiftArgs {
     /// The Deployment that pods are taken from
@@ -94,9 +99,30 @@ pub(crate) async fn run(args: &ShiftArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let phase = drive::drive(connection.client, &pair.to.key(), &state.order.from).await?;
     let wanted = if args.abort { Phase::Returned } else { Phase::Done };
-    Ok(if phase == Some(wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match drive::drive(connection.client, &pair.to.key(), &state.order.from).await? {
+        Ending::Over(phase) if phase == wanted => Ok(ExitCode::SUCCESS),
+        Ending::Over(_) | Ending::Gone => Ok(ExitCode::FAILURE),
+        Ending::Interrupted => {
+            eprintln!("interrupted: pods stay where they are{}", text::again(&flags(args), &state));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Ending::Refused(why) => {
+            bail!("{why}\npods stay where they are; when that is mended{}", text::again(&flags(args), &state))
+        }
+    }
+}
+
+/// The words of the command that say which two Deployments are meant, and where.
+fn flags(args: &ShiftArgs) -> String {
+    let path = |path: &PathBuf| path.display().to_string();
+    let options = [
+        ("--namespace", args.namespace.clone()),
+        ("--kubeconfig", args.kubeconfig.as_ref().map(path)),
+        ("--context", args.context.clone()),
+    ];
+    let given = options.into_iter().filter_map(|(name, value)| Some(format!(" {name} {}", value?)));
+    format!("{} {}{}", args.from, args.to, given.collect::<String>())
 }
 
 async fn find(args: &ShiftArgs, connection: &Connection) -> anyhow::Result<Pair> {

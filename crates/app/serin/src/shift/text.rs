@@ -31,6 +31,15 @@ pub(super) fn settings(order: &Order) -> String {
     )
 }
 
+/// How to go on with a shift that stands still, and how to go back; `pair` are the words that name it.
+pub(super) fn again(pair: &str, state: &State) -> String {
+    let back = format!("serin shift {pair} --abort");
+    if state.phase == Phase::Returning {
+        return format!("; to go on with the way back:\n  {back}");
+    }
+    format!("; to go on:\n  serin shift {pair} {}\nto go back:\n  {back}", settings(&state.order))
+}
+
 fn stage(state: &State) -> String {
     let (step, steps, percent) = (state.step.saturating_add(1), state.order.steps.len(), state.percent());
     match state.phase {
@@ -81,6 +90,11 @@ mod tests {
             settings(&begun.order),
             "--steps 10,100 --pause 30s --timeout 600s --total 10 --delete-old"
         );
+        assert_eq!(
+            again("v1 v2 --namespace shop", &begun),
+            "; to go on:\n  serin shift v1 v2 --namespace shop --steps 10,100 --pause 30s --timeout 600s --total 10 --delete-old\nto go back:\n  serin shift v1 v2 --namespace shop --abort"
+        );
+        assert_eq!(again("v1 v2", &back), "; to go on with the way back:\n  serin shift v1 v2 --abort");
         assert_eq!(plan(&begun, Counts { canary: 1, stable: 9 }, "v2"), "step 1/2 (10 %): v1 9, v2 1");
     }
 }
