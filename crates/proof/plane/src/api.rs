@@ -53,6 +53,10 @@ pub(crate) fn resource(cluster: &mut Cluster, call: &Call<'_>, target: &Target) 
     {
         return Err(Refusal::no_such_resource());
     }
+    if kind.group.is_empty() && kind.plural == "endpoints" {
+        let warning = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+        cluster.warnings.push(warning.to_owned());
+    }
     if content::media(call.headers) == "application/apply-patch+yaml" {
         return Err(Refusal::server_side_apply());
     }
@@ -224,7 +228,7 @@ fn patched(
     let current = cluster.object(place)?;
     let current = shown(&place.kind, &current);
     let wanted = apply_patch(call, &current, Some(&place.kind))?;
-    cluster.update(place, wanted, part, options)
+    cluster.update(place, wanted, part, WriteOptions { patch: true, ..options })
 }
 
 const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json";

@@ -65,6 +65,8 @@ pub(crate) struct Cluster {
     pub(crate) due: VecDeque<Due>,
     /// What the client is told beside the answer.
     pub(crate) warnings: Vec<String>,
+    /// The certificate of the socket that clients reach, in PEM, once there is one.
+    pub(crate) authority: Option<String>,
     random: StdRng,
 }
 
@@ -80,8 +82,15 @@ impl Cluster {
         let random = options.seed.map_or_else(rand::make_rng, StdRng::seed_from_u64);
         let store = Store::new(options.history_max);
         let registry = Registry::new(kinds::builtin());
-        let mut cluster =
-            Cluster { store, registry, options, due: VecDeque::new(), warnings: Vec::new(), random };
+        let mut cluster = Cluster {
+            store,
+            registry,
+            options,
+            due: VecDeque::new(),
+            warnings: Vec::new(),
+            authority: None,
+            random,
+        };
         for name in NAMESPACES {
             cluster.seed("", "v1", "namespaces", json!({ "metadata": { "name": name } }));
         }
@@ -105,6 +114,16 @@ impl Cluster {
         let place = Place::new(kind, Key::new(text("namespace"), text("name")));
         if let Err(refusal) = self.create(&place, object, WriteOptions::default()) {
             tracing::error!(message = refusal.message, "a default object was refused");
+        }
+    }
+
+    /// Tells every namespace, and each one to come, the certificate to trust.
+    pub(crate) fn trust(&mut self, certificate_pem: &str) {
+        self.authority = Some(certificate_pem.to_owned());
+        let all: Vec<String> =
+            self.store.list(&Resource::new("", "namespaces"), "").map(|(key, _)| key.name.clone()).collect();
+        for namespace in all {
+            crate::rules::root_certificate(self, &namespace);
         }
     }
 

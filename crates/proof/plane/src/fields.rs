@@ -2,7 +2,7 @@
 //! field must be refused and not match nothing.
 
 use serde_json::Value;
-use serin_lang::selector::FieldSelector;
+use serin_lang::selector::{FieldSelector, SelectorError};
 
 use crate::status::Refusal;
 use crate::store::Resource;
@@ -21,7 +21,10 @@ impl Fields {
     /// # Errors
     /// 400 with the part that was not understood.
     pub(crate) fn parse(text: &str) -> Result<Fields, Refusal> {
-        let asked = FieldSelector::parse(text).map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let asked = FieldSelector::parse(text).map_err(|error| match error {
+            SelectorError::Parse { message, .. } => Refusal::bad_request(message),
+            error @ SelectorError::Invalid { .. } => Refusal::bad_request(error.to_string()),
+        })?;
         Ok(Fields { asked, name: None })
     }
 

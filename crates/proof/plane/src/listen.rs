@@ -51,6 +51,7 @@ impl Plane {
         let socket = TcpListener::bind(addr).await.map_err(|source| Error::Bind { addr, source })?;
         let addr = socket.local_addr().map_err(|source| Error::Bind { addr, source })?;
         let (acceptor, certificate_pem) = tls(addr)?;
+        self.inner.trust(&certificate_pem);
         let token = format!("{:032x}", rand::rng().random::<u128>());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let guard = Guard { service: self.service(), token: format!("Bearer {token}").into() };

@@ -2,14 +2,19 @@
 //!
 //! 1. Each patch operation offers `fieldValidation` and `dryRun`, so kubectl leaves validation to the server.
 //! 2. None offers strategic merge by schema: kubectl then takes the merge keys of its own types.
-//! 3. Custom resources have their real schema; built-in kinds one that accepts any field.
+//! 3. Custom resources have their real schema; built-in kinds names and types without prose, and any field in version 2.
 
 use crate::kinds::{KindInfo, group_versions};
+use crate::proto::describe;
 use serde_json::{Map, Value, json};
 use std::borrow::Borrow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+pub(crate) const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+/// What `kubectl explain` says about a built-in kind.
+const UNDESCRIBED: &str =
+    "Names and types alone: this embedded Kubernetes API keeps no prose about built-in kinds.";
 
 /// `/openapi/v3`: where the document of each group version is. The address holds a hash of the content, because
 /// clients keep documents for ever.
@@ -41,9 +46,18 @@ pub fn v3_group(kinds: &[impl Borrow<KindInfo>], group_version: &str) -> Option<
     }
     let schema_root = "#/components/schemas/";
     let mut schemas = Map::from_iter([(OBJECT_META.to_owned(), object_meta())]);
+    let mut wanted = std::collections::BTreeSet::new();
     for kind in &here {
-        schemas.insert(schema_name(kind), schema(kind, schema_root));
+        let described = describe::kind(&kind.api_version(), &kind.kind, schema_root);
+        let base = described.filter(|_| !kind.custom).map(|(schema, mut more)| {
+            wanted.append(&mut more);
+            let mut schema = schema;
+            schema["description"] = UNDESCRIBED.into();
+            schema
+        });
+        schemas.insert(schema_name(kind), schema(kind, base, schema_root));
     }
+    schemas.extend(describe::messages(wanted, schema_root));
     let operation = |kind: &KindInfo, verb: &str| v3_operation(kind, verb, schema_root);
     Some(json!({
         "openapi": "3.0.0",
@@ -60,7 +74,7 @@ pub fn v2(kinds: &[impl Borrow<KindInfo>]) -> Value {
         kinds.iter().map(Borrow::borrow).filter(|kind| !kind.verbs.is_empty()).collect();
     let mut definitions = Map::from_iter([(OBJECT_META.to_owned(), object_meta())]);
     for kind in &served {
-        definitions.insert(schema_name(kind), schema(kind, "#/definitions/"));
+        definitions.insert(schema_name(kind), schema(kind, None, "#/definitions/"));
     }
     json!({
         "swagger": "2.0",
@@ -143,9 +157,11 @@ fn schema_name(kind: &KindInfo) -> String {
     format!("{}.{}.{}", reversed.join("."), kind.version, kind.kind)
 }
 
-fn schema(kind: &KindInfo, schema_root: &str) -> Value {
+/// The schema of a kind: its own, or else `base`, or else one that accepts any field.
+fn schema(kind: &KindInfo, base: Option<Value>, schema_root: &str) -> Value {
     let any = || json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    let mut schema = kind.schema.as_ref().map_or_else(any, |schema| schema.source().clone());
+    let own = kind.schema.as_ref().map(|schema| schema.source().clone());
+    let mut schema = own.or(base).unwrap_or_else(any);
     let text = |description: &str| json!({ "type": "string", "description": description });
     let properties = [
         ("apiVersion", text("Group and version of this object.")),

@@ -42,6 +42,16 @@ impl Inner {
         self.wakes.lock().entry(resource.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
     }
 
+    /// Tells every namespace the certificate of the API's socket.
+    pub(crate) fn trust(&self, certificate_pem: &str) {
+        let (touched, version) = {
+            let mut cluster = self.cluster.lock();
+            cluster.trust(certificate_pem);
+            (cluster.store.take_touched(), cluster.store.version())
+        };
+        self.wake(touched, version);
+    }
+
     fn wake(&self, touched: impl IntoIterator<Item = Resource>, version: u64) {
         let wakes = self.wakes.lock();
         for resource in touched {

@@ -131,7 +131,7 @@ impl Query {
     /// How a write is meant.
     pub(crate) fn write(&self) -> WriteOptions {
         let strict = self.field_validation.as_deref() == Some("Strict");
-        WriteOptions { dry_run: self.dry_run, strict }
+        WriteOptions { dry_run: self.dry_run, strict, patch: false }
     }
 
     fn read(&mut self, name: &str, value: &str) -> Result<(), Refusal> {

@@ -27,6 +27,8 @@ const BATCH_MAX: usize = 256;
 /// A watch without a time limit of its own ends after this long, as on a real server, so that
 /// forgotten connections go away.
 const LIFETIME: Duration = Duration::from_hours(1);
+/// No watch is open for longer, whatever the client asks for: instants have an end.
+const LIFETIME_MAX: Duration = Duration::from_hours(24 * 365);
 /// A watch with bookmarks that has been silent for this long while others wrote is told the version it
 /// may resume from, as on a real server.
 const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
@@ -84,7 +86,8 @@ impl Watch {
         // Subscribed under the lock: a change after this line wakes the watch.
         let wake = inner.subscribe(&place.resource);
         drop(cluster);
-        let lifetime = query.timeout_seconds.map_or(LIFETIME, Duration::from_secs);
+        let lifetime =
+            query.timeout_seconds.map_or(LIFETIME, |asked| Duration::from_secs(asked).min(LIFETIME_MAX));
         Ok(Watch {
             inner: inner.clone(),
             marks_initial: query.send_initial_events == Some(true) && query.bookmarks,

@@ -6,6 +6,7 @@
 //! refused, never dropped, and a field that Go would leave out as empty is left out here, so that an
 //! object is the same whichever way it came.
 
+pub(crate) mod describe;
 mod typed;
 
 use std::collections::HashMap;

@@ -3,9 +3,11 @@
 //! Written as one table of values for each shape, laid under what is there: a field that is set is
 //! never touched.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::cluster::Place;
+use crate::cluster::{Place, map_mut};
 
 /// Fills in what is absent.
 pub(crate) fn default(place: &Place, object: &mut Value) {
@@ -15,7 +17,10 @@ pub(crate) fn default(place: &Place, object: &mut Value) {
             default_pod(&mut object["spec"]);
         }
         ("", "services") => service(object),
-        ("", "secrets") => under(object, &json!({ "type": "Opaque" })),
+        ("", "secrets") => {
+            encode_texts(object);
+            under(object, &json!({ "type": "Opaque" }));
+        }
         ("", "events") => event(object),
         ("", "namespaces") => {
             let name = object["metadata"]["name"].clone();
@@ -198,6 +203,15 @@ fn default_pod(spec: &mut Value) {
             { "key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute",
               "tolerationSeconds": 300 },
         ]);
+    }
+}
+
+/// What a client writes as text is kept encoded, over what it wrote under the same key.
+fn encode_texts(secret: &mut Value) {
+    let texts = secret.as_object_mut().and_then(|fields| fields.shift_remove("stringData"));
+    for (key, text) in texts.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        let encoded = STANDARD.encode(text.as_str().unwrap_or_default());
+        map_mut(secret, "data").insert(key.clone(), encoded.into());
     }
 }
 

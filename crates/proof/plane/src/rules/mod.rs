@@ -90,6 +90,7 @@ pub(crate) fn after_write(cluster: &mut Cluster, place: &Place, object: &Value) 
         }
         ("", "namespaces") if object["metadata"]["deletionTimestamp"].is_null() => {
             service_account(cluster, &place.key.name);
+            root_certificate(cluster, &place.key.name);
         }
         ("", "events") => forget_old_events(cluster),
         _ => {}
@@ -124,6 +125,26 @@ fn service_account(cluster: &mut Cluster, namespace: &str) {
     let object = json!({ "metadata": { "name": "default", "namespace": namespace } });
     if let Err(refusal) = cluster.create(&place, object, WriteOptions::default()) {
         tracing::error!(message = refusal.message, "the default ServiceAccount was refused");
+    }
+}
+
+/// Each namespace has the certificate of the API, for pods that speak to it; without a socket there is none.
+pub(crate) fn root_certificate(cluster: &mut Cluster, namespace: &str) {
+    let Some(certificate) = cluster.authority.clone() else { return };
+    let Some(kind) = cluster.registry.find("", "v1", "configmaps") else { return };
+    let place = Place::new(kind, Key::new(namespace, "kube-root-ca.crt"));
+    let object = json!({
+        "metadata": { "name": "kube-root-ca.crt", "namespace": namespace },
+        "data": { "ca.crt": certificate },
+    });
+    let options = WriteOptions::default();
+    let written = match cluster.object(&place) {
+        Ok(old) if old["data"]["ca.crt"] == *certificate => return,
+        Ok(_) => cluster.update(&place, object, Part::Main, options),
+        Err(_) => cluster.create(&place, object, options),
+    };
+    if let Err(refusal) = written {
+        tracing::error!(message = refusal.message, "the root certificate was refused");
     }
 }
 

@@ -64,7 +64,7 @@ fn node_ports(
         _ => false,
     };
     let mut taken = taken.clone();
-    let Some(ports) = object["spec"]["ports"].as_array_mut() else { return Ok(()) };
+    let Some(ports) = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut) else { return Ok(()) };
     for (at, port) in ports.iter_mut().enumerate() {
         if !wants {
             set_or_remove(port, "nodePort", None);

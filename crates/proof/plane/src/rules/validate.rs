@@ -27,7 +27,11 @@ pub(crate) fn validate(place: &Place, object: &Value, old: Option<&Value>) -> Ve
             workload(place, object, old, &mut causes);
         }
         ("networking.k8s.io", "ingresses") => ingress(object, &mut causes),
-        ("", "configmaps" | "secrets") => immutable_data(object, old, &mut causes),
+        ("", plural @ ("configmaps" | "secrets")) => {
+            let path = if plural == "secrets" { "data" } else { "" };
+            data_size(object, path, &mut causes);
+            immutable_data(object, old, &mut causes);
+        }
         ("autoscaling", "horizontalpodautoscalers") => autoscaler(object, &mut causes),
         ("policy", "poddisruptionbudgets") => budget(object, &mut causes),
         _ => {}
@@ -126,7 +130,7 @@ fn workload(place: &Place, object: &Value, old: Option<&Value>, causes: &mut Vec
             "`selector` does not match template `labels`",
         )),
         Err(SelectorError::Invalid { field, message }) => {
-            causes.push(cause::invalid(&format!("spec.selector.{field}"), selector, &message));
+            causes.push(cause::invalid(format!("spec.selector.{field}"), selector, &message));
         }
         Err(error) => causes.push(cause::invalid("spec.selector", selector, &error.to_string())),
     }
@@ -369,6 +373,25 @@ fn ingress(object: &Value, causes: &mut Vec<FieldError>) {
                 causes.push(cause::required(format!("{here}.backend"), "port name or number is required"));
             }
         }
+    }
+}
+
+/// Kubernetes' own limit on the data of a `ConfigMap` or a Secret.
+const DATA_BYTES_MAX: usize = 1024 * 1024;
+
+fn data_size(object: &Value, path: &str, causes: &mut Vec<FieldError>) {
+    let bytes = |(text, packed): (&str, bool)| {
+        let size = |value: &Value| {
+            value.as_str().map_or(0, |text| if packed { text.len() / 4 * 3 } else { text.len() })
+        };
+        object[text].as_object().into_iter().flatten().map(|(_, value)| size(value)).sum::<usize>()
+    };
+    let all: usize = [("data", path == "data"), ("binaryData", true)].into_iter().map(bytes).sum();
+    if DATA_BYTES_MAX < all {
+        let detail = format!("may not be more than {DATA_BYTES_MAX} bytes");
+        // Kubernetes names no field for a ConfigMap, and prints that as [].
+        let path = if path.is_empty() { "[]" } else { path };
+        causes.push(FieldError::new(FieldErrorKind::TooLong, path, "", detail));
     }
 }
 

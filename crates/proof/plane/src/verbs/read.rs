@@ -25,6 +25,9 @@ impl Cluster {
         query.fields.check(&place.resource)?;
         let current = self.store.version();
         let token = query.continue_token.as_deref().map(Token::read).transpose()?;
+        if token.as_ref().is_some_and(|token| current < token.version) {
+            return Err(Refusal::bad_request("continue key is not valid: it names a version yet to come"));
+        }
         let (version, after) = match (&token, query.version) {
             (Some(token), _) => (token.version, Some(&token.after)),
             (None, Some(asked)) if current < asked => {

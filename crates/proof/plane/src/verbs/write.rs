@@ -32,6 +32,8 @@ pub(crate) struct WriteOptions {
     pub(crate) dry_run: bool,
     /// Refuse fields that the kind does not have, instead of dropping them with a warning.
     pub(crate) strict: bool,
+    /// The object is the outcome of a patch: what is wrong with it is the patch's fault.
+    pub(crate) patch: bool,
 }
 
 /// The longest name that is tried before `generateName`'s letters: the whole has at most 63.
@@ -198,7 +200,11 @@ impl Cluster {
     /// The object has the types of its kind, and no other fields.
     fn typed(&mut self, place: &Place, object: &mut Value, options: WriteOptions) -> Result<(), Refusal> {
         let kind = &place.kind;
+        let sent = if options.patch { object.to_string() } else { String::new() };
         let refuse = |why: &str| {
+            if options.patch {
+                return Refusal::invalid("", "", "", &[cause::invalid("patch", &sent.as_str().into(), why)]);
+            }
             Refusal::bad_request(format!(
                 "{} in version {:?} cannot be handled as a {}: {why}",
                 kind.kind, kind.version, kind.kind

@@ -223,6 +223,18 @@ async fn the_items_of_a_built_in_list_leave_their_kind_to_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_secret_is_given_as_text_is_kept_encoded() {
+    use k8s_openapi::api::core::v1::Secret;
+    let (_plane, client) = plane();
+    let api: Api<Secret> = Api::default_namespaced(client);
+    let secret: Secret =
+        read(json!({ "metadata": { "name": "a" }, "data": { "k": "b2xk" }, "stringData": { "k": "new" } }));
+    let made = api.create(&PostParams::default(), &secret).await.unwrap();
+    assert!(made.string_data.is_none());
+    assert_eq!(made.data.unwrap()["k"].0, b"new");
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_are_of_one_moment() {
     let (_plane, client) = plane();
     let api: Api<ConfigMap> = Api::default_namespaced(client);
