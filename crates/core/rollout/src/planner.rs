@@ -136,11 +136,11 @@ fn status_patch(object: &Object, old: &RolloutStatus, new: &RolloutStatus) -> Op
     Some(patch)
 }
 
-/// Puts into `patch` what stands at `path` in `new`: a value that could not be read was taken for none, so that the
-/// difference of what was read does not have it. Lists are written whole.
-fn rewrite(patch: &mut Value, new: &Value, path: &str) {
-    let before_lists = path.split('[').next().unwrap_or_default();
-    let names: Vec<&str> = before_lists.split('.').skip(1).collect();
+/// Puts into `patch` what stands in `new` where `problem` is: a value that could not be read was taken for none, so
+/// that the difference of what was read does not have it. Lists are written whole.
+fn rewrite(patch: &mut Value, new: &Value, problem: &str) {
+    let before_list = problem.split('[').next().unwrap_or_default();
+    let names: Vec<&str> = before_list.split('.').skip(1).collect();
     let Some((last, outer)) = names.split_last() else {
         *patch = new.clone();
         return;
@@ -289,7 +289,8 @@ fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
     news.late.extend(told);
     news.wake(wake);
 
-    let goals = targets::goals(scene, &decided);
+    let sent = routed.split.weight.filter(|_| routed.error.is_none());
+    let goals = targets::goals(scene, &decided, sent);
     news.wake(goals.wake);
     seen.was_stable = course::is_promoted(scene, &decided);
     let promotion = if is_sent || decided.stable_rs.is_empty() {

@@ -131,6 +131,19 @@ pub(crate) fn counts(scene: &Scene<'_>, next: &RolloutStatus) -> Counts {
     })
 }
 
+/// The counts to set after the routers were told `sent`; none when they were left as they are. A dynamic stable version
+/// has the pods for what it was given before and for what it has now: the record is a pass behind, and may be lost.
+pub(crate) fn placed(scene: &Scene<'_>, next: &RolloutStatus, sent: Option<u32>) -> Counts {
+    let counts = counts(scene, next);
+    if !scene.is_dynamic() {
+        return counts;
+    }
+    let whole = scene.whole();
+    let has = stable(scene, next).map_or(0, |set| set.spec.min(whole.replicas));
+    let needed = sent.map_or(has, |weight| whole.replicas_for(whole.max_weight.saturating_sub(weight)));
+    Counts { stable: counts.stable.max(needed), ..counts }
+}
+
 /// Whether the pods are where the current step wants them.
 pub(crate) fn is_reached(scene: &Scene<'_>, next: &RolloutStatus) -> bool {
     let wanted = counts(scene, next);

@@ -60,11 +60,11 @@ impl Goals {
     }
 }
 
-/// What the ReplicaSets should become in this pass.
-pub(crate) fn goals(scene: &Scene<'_>, next: &RolloutStatus) -> Goals {
+/// What the ReplicaSets should become in this pass, in which the routers are told `sent` (none: they are left alone).
+pub(crate) fn goals(scene: &Scene<'_>, next: &RolloutStatus, sent: Option<u32>) -> Goals {
     let mut goals = Goals::default();
     if scene.rollout.spec.paused {
-        resize_while_paused(scene, next, &mut goals);
+        resize_while_paused(scene, next, sent, &mut goals);
         return goals;
     }
     let stable = scene.with_hash(&next.stable_rs);
@@ -74,7 +74,7 @@ pub(crate) fn goals(scene: &Scene<'_>, next: &RolloutStatus) -> Goals {
         goals.deadline(index, Deadline::Gone);
     }
     if scene.is_routed() {
-        routed(scene, next, &mut goals);
+        routed(scene, next, sent, &mut goals);
     } else {
         basic(scene, next, &mut goals);
     }
@@ -120,8 +120,8 @@ fn drain(scene: &Scene<'_>, mut old: Vec<usize>, posts: scale::Fenceposts, goals
     }
 }
 
-fn routed(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
-    let counts = split::counts(scene, next);
+fn routed(scene: &Scene<'_>, next: &RolloutStatus, sent: Option<u32>, goals: &mut Goals) {
+    let counts = split::placed(scene, next, sent);
     let held = next.abort && split::stable(scene, next).is_some() && abort_delay(scene, next, goals);
     if held {
         if let Some(index) = scene.with_hash(&next.stable_rs) {
@@ -232,7 +232,7 @@ fn place(scene: &Scene<'_>, next: &RolloutStatus, counts: Counts, goals: &mut Go
 
 /// While a person holds the Rollout, an autoscaler's change of its size still counts: for the versions that run, at the
 /// weight of the current step, and at once.
-fn resize_while_paused(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
+fn resize_while_paused(scene: &Scene<'_>, next: &RolloutStatus, sent: Option<u32>, goals: &mut Goals) {
     let replicas = scene.replicas();
     let stable = scene.with_hash(&next.stable_rs);
     let active = [Some(scene.new), stable].into_iter().flatten().filter(|&index| 0 < scene.sets[index].spec);
@@ -240,7 +240,7 @@ fn resize_while_paused(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goal
         return;
     }
     let counts = if 0 < scene.wanted().spec && stable.is_some() {
-        split::counts(scene, next)
+        split::placed(scene, next, sent)
     } else {
         Counts { canary: replicas, stable: replicas }
     };

@@ -164,3 +164,49 @@ fn a_dynamic_stable_version_is_not_scaled_down_by_an_old_look_at_the_rollout() {
     }
     assert_eq!(kept(&world), 4, "{act:#?}");
 }
+
+/// Found by world 303: another image in mid-update takes all traffic back to the stable version, whose record still
+/// says that it has half of it.
+#[test]
+fn a_dynamic_stable_version_is_not_scaled_down_while_traffic_comes_back_to_it() {
+    let mut world = World::new();
+    for name in ["canary", "stable"] {
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
+        );
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
+    world.create(
+        kinds::INGRESS,
+        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
+    );
+    let canary = json!({
+        "dynamicStableScale": true, "canaryService": "canary", "stableService": "stable",
+        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": [{"setWeight": 50}, {"pause": {}}],
+    });
+    let key = rollout(&mut world, 4, canary);
+    world.until("the first version", |world| is_phase(world, &key, "Healthy"));
+    image(&mut world, &key, "demo:2");
+    // The weight is sent and recorded; the stable version has not been made smaller yet.
+    world.until("half", |world| world.get(&key)["status"]["canary"]["weights"]["canary"]["weight"] == 50);
+    let stable = |world: &World| {
+        let sets = world.all(kinds::REPLICA_SET).into_iter();
+        let mut of = sets.filter(|set| set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:1");
+        of.next().unwrap()["spec"]["replicas"].as_u64().unwrap()
+    };
+    let name = world
+        .all(kinds::REPLICA_SET)
+        .into_iter()
+        .find(|set| set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:1");
+    let name = kinds::REPLICA_SET.key("seed", name.unwrap()["metadata"]["name"].as_str().unwrap());
+    let whole = json!({"spec": {"replicas": 4}, "status": {"replicas": 4, "readyReplicas": 4, "availableReplicas": 4}});
+    world.patch(&name, &whole);
+    image(&mut world, &key, "demo:3");
+    for pass in 1..=4 {
+        world.pass();
+        assert_eq!(stable(&world), 4, "after pass {pass}: {}", world.dump());
+    }
+    world.until("the pause", |world| is_phase(world, &key, "Paused"));
+}
