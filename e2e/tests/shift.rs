@@ -34,6 +34,9 @@ const AT_ONCE: Duration = Duration::from_secs(20);
 /// How long a whole shift of eleven pods may take.
 const WHOLE: Duration = Duration::from_mins(2);
 
+/// One test at a time: two node doubles on one real cluster would take each other's pods for their own.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A cluster whose pods serve, if it is the embedded one.
 struct Ground {
     client: kube::Client,
@@ -41,7 +44,8 @@ struct Ground {
     stop: CancellationToken,
     served: bool,
     _listener: Option<Listener>,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
+    _alone: tokio::sync::MutexGuard<'static, ()>,
 }
 
 impl Drop for Ground {
@@ -51,6 +55,7 @@ impl Drop for Ground {
 }
 
 async fn ground() -> Result<Ground> {
+    let alone = ALONE.lock().await;
     let (folder, stop) = (common::folder()?, CancellationToken::new());
     let mut options = serin_nodes::Options { ready_delay: SLOW, ..serin_nodes::Options::default() };
     let (client, kubeconfig, listener) = if let Some(path) = std::env::var_os("SERIN_E2E_KUBECONFIG") {
@@ -71,7 +76,7 @@ async fn ground() -> Result<Ground> {
     install_definitions(&client).await?;
     let served = options.addresses == Addresses::Loopback;
     NodeDouble::start(client.clone(), options, stop.clone()).await?;
-    Ok(Ground { client, kubeconfig, stop, served, _listener: listener, folder })
+    Ok(Ground { client, kubeconfig, stop, served, _listener: listener, _folder: folder, _alone: alone })
 }
 
 fn deployment(name: &str, tag: &str, replicas: u32) -> Value {
@@ -103,7 +108,7 @@ async fn pair(ground: &Ground, name: &str) -> Result<Stage> {
     stage.create(&service()).await?;
     stage.create(&deployment("my-app-v1", "v1", 10)).await?;
     stage.create(&deployment("my-app-v2", "v2", 1)).await?;
-    stage.until("ten and one are ready", |view| ready(view) == (10, 1)).await?;
+    stage.until("ten and one are ready", |view| ready(view) == (10, 1) && ready_pods(view) == 11).await?;
     Ok(stage)
 }
 
