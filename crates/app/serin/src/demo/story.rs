@@ -19,12 +19,8 @@ const HOST: &str = "sample-app.local";
 const NEW_IMAGE: &str = "sample-app:2.0";
 const SAMPLE: &str = include_str!("sample-app.yaml");
 /// The kinds in [`SAMPLE`], by kind.
-const KINDS: [Kind; 4] = [
-    Kind::namespaced("", "v1", "ServiceAccount", "serviceaccounts"),
-    SERVICE,
-    INGRESS,
-    ROLLOUT,
-];
+const KINDS: [Kind; 4] =
+    [Kind::namespaced("", "v1", "ServiceAccount", "serviceaccounts"), SERVICE, INGRESS, ROLLOUT];
 /// How long `--auto` looks at the canary before it promotes: long enough for a share to be seen.
 const LOOK: Duration = Duration::from_secs(8);
 /// How long 1.0 serves alone before the release.

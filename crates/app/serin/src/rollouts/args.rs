@@ -232,7 +232,13 @@ pub(crate) struct Status {
 pub(crate) struct Undo {
     #[arg(value_name = "ROLLOUT_NAME")]
     pub(crate) name: String,
-    #[arg(long, value_name = "int", default_value_t = 0, hide_default_value = true, help = "The revision to rollback to. Default to 0 (last revision).")]
+    #[arg(
+        long,
+        value_name = "int",
+        default_value_t = 0,
+        hide_default_value = true,
+        help = "The revision to rollback to. Default to 0 (last revision)."
+    )]
     pub(crate) to_revision: u64,
 }
 
@@ -246,11 +252,26 @@ pub(crate) enum Format {
 /// kubectl's flags.
 #[derive(Args)]
 pub(crate) struct Global {
-    #[arg(long = "as", global = true, value_name = "string", help = "Username to impersonate for the operation. User could be a regular user or a service account in a namespace.")]
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "string",
+        help = "Username to impersonate for the operation. User could be a regular user or a service account in a namespace."
+    )]
     impersonate: Option<String>,
-    #[arg(long = "as-group", global = true, value_name = "stringArray", help = "Group to impersonate for the operation, this flag can be repeated to specify multiple groups.")]
+    #[arg(
+        long = "as-group",
+        global = true,
+        value_name = "stringArray",
+        help = "Group to impersonate for the operation, this flag can be repeated to specify multiple groups."
+    )]
     impersonate_groups: Vec<String>,
-    #[arg(long = "as-uid", global = true, value_name = "string", help = "UID to impersonate for the operation.")]
+    #[arg(
+        long = "as-uid",
+        global = true,
+        value_name = "string",
+        help = "UID to impersonate for the operation."
+    )]
     impersonate_uid: Option<String>,
     /// Default cache directory
     #[arg(long, global = true, value_name = "string", default_value = "$HOME/.kube/cache")]
@@ -279,7 +300,12 @@ pub(crate) struct Global {
     /// Log level for kubernetes client library
     #[arg(short = 'v', long, global = true, value_name = "int")]
     kloglevel: Option<i32>,
-    #[arg(long, global = true, value_name = "string", help = "Path to the kubeconfig file to use for CLI requests.")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "string",
+        help = "Path to the kubeconfig file to use for CLI requests."
+    )]
     kubeconfig: Option<PathBuf>,
     /// Log level for kubectl argo rollouts
     #[arg(long, global = true, value_name = "string", default_value = "info")]
@@ -290,7 +316,13 @@ pub(crate) struct Global {
     /// Print the result as json or yaml
     #[arg(short, long, global = true, value_enum, value_name = "string", hide = true)]
     pub(crate) output: Option<Format>,
-    #[arg(long, global = true, value_name = "string", default_value = "0", help = "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "string",
+        default_value = "0",
+        help = "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests."
+    )]
     request_timeout: Option<String>,
     /// The address and port of the Kubernetes API server
     #[arg(short, long, global = true, value_name = "string")]

@@ -30,7 +30,7 @@ pub(crate) async fn run(program: &str, arguments: impl IntoIterator<Item = OsStr
         Err(error) => Err(error),
     };
     match parsed {
-        Ok(arguments) => match verbs::run(program, arguments).await {
+        Ok(arguments) => match verbs::run(arguments).await {
             Ok(code) => code,
             Err(error) => {
                 eprintln!("Error: {error:#}");
@@ -79,8 +79,11 @@ impl Refusal {
 fn refuse(program: &str, mut command: Command, words: &[OsString], error: &clap::Error) -> Refusal {
     command.build();
     let path: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let usage =
-        || Refusal { out: String::new(), err: usage::usage(program, &command, &path), code: ExitCode::FAILURE };
+    let usage = || Refusal {
+        out: String::new(),
+        err: usage::usage(program, &command, &path),
+        code: ExitCode::FAILURE,
+    };
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.as_str(),
         _ => "",
@@ -93,8 +96,8 @@ fn refuse(program: &str, mut command: Command, words: &[OsString], error: &clap:
             let out = usage::help(program, &command, &path);
             Refusal { out, err: String::new(), code: ExitCode::SUCCESS }
         }
-        ErrorKind::InvalidSubcommand if path.first().is_some_and(|word| word == "help") => {
-            let out = usage::help(program, &command, &path[1..]);
+        ErrorKind::InvalidSubcommand if said(ContextKind::InvalidSubcommand) == "help" => {
+            let out = usage::help(program, &command, &path);
             Refusal { out, err: String::new(), code: ExitCode::SUCCESS }
         }
         ErrorKind::InvalidSubcommand if usage::is_root(&command, &path) => {
@@ -114,6 +117,7 @@ fn refuse(program: &str, mut command: Command, words: &[OsString], error: &clap:
         | ErrorKind::InvalidSubcommand
         | ErrorKind::UnknownArgument
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => usage(),
+        ErrorKind::InvalidValue if flag.starts_with('<') => usage(),
         ErrorKind::InvalidValue if value.is_empty() => {
             Refusal::error(&format!("flag needs an argument: {flag}"))
         }
@@ -125,7 +129,8 @@ fn refuse(program: &str, mut command: Command, words: &[OsString], error: &clap:
             Refusal::error(&format!("invalid argument \"{value}\" for \"{flag}\"{known}"))
         }
         ErrorKind::ValueValidation => {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause =
+                std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             Refusal::error(&format!("invalid argument \"{value}\" for \"{flag}\" flag{cause}"))
         }
         _ => {
@@ -153,7 +158,10 @@ mod tests {
             ("get rollout a --foo", "Error: unknown flag: --foo\n"),
             ("get rollout a -x", "Error: unknown shorthand flag: 'x' in -x\n"),
             ("status a --timeout", "Error: flag needs an argument: --timeout\n"),
-            ("get rollout a -o xml", "Error: invalid argument \"xml\" for \"--output\": must be one of json, yaml\n"),
+            (
+                "get rollout a -o xml",
+                "Error: invalid argument \"xml\" for \"--output\": must be one of json, yaml\n",
+            ),
             (
                 "nope",
                 "Error: unknown command \"nope\" for \"kubectl-argo-rollouts\"\nRun 'kubectl-argo-rollouts --help' for usage.\n",
@@ -175,6 +183,7 @@ mod tests {
             ("get rollout a b", "get rollout ROLLOUT_NAME"),
             ("retry a", "retry <rollout> ROLLOUT_NAME"),
             ("promote a b", "promote ROLLOUT_NAME"),
+            ("completion tcsh", "completion [bash|zsh|fish|powershell]"),
             ("set image a", "set image ROLLOUT_NAME CONTAINER=IMAGE"),
         ] {
             let refusal = refused(line);
@@ -190,7 +199,9 @@ mod tests {
 
     #[test]
     fn help_is_data_and_no_failure() {
-        for line in ["--help", "help", "get --help", "help get", "get rollout -h", "status --help"] {
+        for line in
+            ["--help", "help", "get --help", "help get", "-n a help get", "get rollout -h", "status --help"]
+        {
             let refusal = refused(line);
             assert!(refusal.out.contains("\nUsage:\n"), "{line}");
             assert_eq!((refusal.err.as_str(), refusal.code), ("", ExitCode::SUCCESS), "{line}");
@@ -224,10 +235,25 @@ mod tests {
 
     #[test]
     fn shorthands_are_those_of_the_original() {
-        for line in ["restart a -i 10m", "status a -t 5s", "promote a -c", "promote a -a", "list ro -A", "get ro a -w"] {
+        for line in [
+            "restart a -i 10m",
+            "status a -t 5s",
+            "promote a -c",
+            "promote a -a",
+            "list ro -A",
+            "get ro a -w",
+        ] {
             let words = [PLUGIN].into_iter().chain(line.split(' '));
             let parsed = with_go_booleans(Arguments::command()).try_get_matches_from(words);
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn every_shell_gets_a_completion_script() {
+        for shell in ["bash", "zsh", "fish", "powershell"] {
+            let script = verbs::completion(shell.parse().expect(shell)).expect(shell);
+            assert!(script.contains(PLUGIN) && script.contains("promote"), "{shell}");
         }
     }
 }

@@ -16,6 +16,7 @@ use serin_cluster::direct::{Direct, DirectError};
 use serin_kernel::{Key, Kind};
 
 use super::args::{Arguments, Format, Get, Global, List, Retry, Set, Verb};
+use super::{PLUGIN, output};
 
 /// A connected command.
 pub(super) struct Session {
@@ -46,15 +47,20 @@ pub(super) fn absent(name: &str, error: DirectError) -> anyhow::Error {
     if error.is_not_found() { anyhow!("rollout.argoproj.io \"{name}\" not found") } else { error.into() }
 }
 
+/// The completion script of the plugin, by whichever name it was asked for: shells complete the names of programs.
+pub(super) fn completion(shell: clap_complete::Shell) -> anyhow::Result<String> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), PLUGIN, &mut script);
+    Ok(String::from_utf8(script)?)
+}
+
 /// Runs one verb.
-pub(super) async fn run(program: &str, arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let global = &arguments.global;
     let session = async || Session::open(global).await;
     match arguments.verb {
         Verb::Version { short } => version::print(short, global.output)?,
-        Verb::Completion { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), program, &mut std::io::stdout());
-        }
+        Verb::Completion { shell } => output::write(&completion(shell)?)?,
         Verb::Get(Get::Rollout(arguments)) => return get::rollout(session().await?, &arguments).await,
         Verb::List(List::Rollouts(arguments)) => return list::rollouts(session().await?, &arguments).await,
         Verb::Status(arguments) => return status::status(session().await?, &arguments).await,

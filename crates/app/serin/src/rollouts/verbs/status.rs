@@ -13,7 +13,7 @@ use crate::rollouts::{args, output};
 
 pub(super) async fn status(session: Session, arguments: &args::Status) -> anyhow::Result<ExitCode> {
     let timeout = GoDuration::parse(&arguments.timeout).context("--timeout")?.nanos();
-    let timeout = u64::try_from(timeout).context("--timeout must not be negative")?;
+    let Ok(timeout) = u64::try_from(timeout) else { bail!("--timeout must not be negative") };
     let rollout = session.rollout(&arguments.name).await?;
     let now = status_of(&rollout);
     if !arguments.watch {
