@@ -13,7 +13,7 @@ if [ ! -e "$SEED" ] || [ ! -d "$RECORDED" ]; then
   [ -z "${CI:-}" ] || { echo "story: FAILED: no recordings in $SHARED (SERIN_SHARED)"; exit 1; }
   echo "story: skipped: no recordings in $SHARED (SERIN_SHARED)"; exit 0
 fi
-need python3 "Debian: apt-get install python3; the recorded session is driven by it" || exit 1
+need python3 "Debian: apt-get install python3; the recorded session is driven by it" curl "Debian: apt-get install curl" || exit 1
 ensure_kubectl && ensure_serin || exit 1
 NODES=$(dirname "$SERIN_BIN")/serin-nodes; COMPARE=$(dirname "$SERIN_BIN")/compare-story
 mkdir -p "$OUT/path"; OUT=$(cd "$OUT" && pwd)
@@ -34,8 +34,14 @@ kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || exit 1
 kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || exit 1
 # The recording's pods were ready a second and a half after their start.
 "$NODES" --kubeconfig "$KUBECONFIG" --addresses none --ready-after 1500ms > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
-"$SERIN_BIN" controller --kubeconfig "$PLANE/controller.kubeconfig" > "$OUT/controller.log" 2>&1 & CONTROLLER_PID=$!
+PORTS=$(free_ports 26000) || exit 1
+"$SERIN_BIN" controller --kubeconfig "$PLANE/controller.kubeconfig" --metricsPort="$PORTS" --healthzPort=$((PORTS + 1)) > "$OUT/controller.log" 2>&1 & CONTROLLER_PID=$!
 trap 'stop "$CONTROLLER_PID"; stop "$NODES_PID"' EXIT
+for _ in {1..300}; do # a session without a controller would tell only of its absence
+  curl -fs "http://127.0.0.1:$((PORTS + 1))/healthz" > /dev/null && break
+  [ -d "/proc/$CONTROLLER_PID" ] || { echo "story: FAILED: the controller did not start"; tail -n 20 "$OUT/controller.log"; exit 1; }
+  sleep 0.1
+done
 "$SEED" "$OUT/session" 2> "$OUT/seed.log" | tee "$OUT/seed.out"
 [ -d "/proc/$CONTROLLER_PID" ] || { echo "story: FAILED: the controller has ended by itself"; tail -n 20 "$OUT/controller.log"; exit 1; }
 grep -q TIMEOUT "$OUT/seed.out" && { echo "story: FAILED: the session waited in vain"; tail -n 20 "$OUT/controller.log"; exit 1; }
