@@ -219,7 +219,8 @@ impl Stage {
             create(&self.client, &POD.one(&self.namespace, &format!("{pod}/binding")), &binding).await?;
             // The next bind must not take this one again.
             self.until(&format!("{pod} is bound"), |view| {
-                view.one(POD, &pod)["spec"]["nodeName"].as_str().is_none_or(|name| !name.is_empty())
+                let seen = view.one(POD, &pod);
+                seen.is_null() || seen["spec"]["nodeName"].as_str().is_some_and(|name| !name.is_empty())
             })
             .await?;
         }

@@ -10,7 +10,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// Progressive delivery for Kubernetes with a verdict that can be checked
+/// Brings a new version of a service to its users step by step on Kubernetes, and takes it back when it is bad
 #[derive(Parser)]
 #[command(name = "serin", version)]
 struct Cli {

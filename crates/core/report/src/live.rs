@@ -33,7 +33,13 @@ impl Requests {
 #[must_use]
 pub fn live(info: &Info, requests: &Requests, paint: Paint) -> String {
     let (icon_text, hue) = icon(&info.status.phase);
-    let mut text = format!("{} {}   step {}   weight {}\n\n", paint.paint(hue, icon_text), info.status, info.step, info.actual_weight);
+    let mut text = format!(
+        "{} {}   step {}   weight {}\n\n",
+        paint.paint(hue, icon_text),
+        info.status,
+        info.step,
+        info.actual_weight
+    );
     text.push_str(&tree(info, paint));
     text.push('\n');
     text.push_str(&bars(requests, paint));
@@ -70,8 +76,11 @@ mod tests {
     #[test]
     fn a_bar_is_the_share_of_the_latest_requests() {
         let map = |pairs: [(&str, u64); 2]| pairs.map(|(version, count)| (version.to_owned(), count)).into();
-        let requests =
-            Requests { total: map([("1.0", 900), ("2.0", 50)]), recent: map([("1.0", 150), ("2.0", 50)]), failed: 1 };
+        let requests = Requests {
+            total: map([("1.0", 900), ("2.0", 50)]),
+            recent: map([("1.0", 150), ("2.0", 50)]),
+            failed: 1,
+        };
         let text = bars(&requests, Paint::Plain);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], format!("1.0  {:<40}   75 %      900 requests", "█".repeat(30)));

@@ -172,23 +172,18 @@ impl Direct {
         .await
     }
 
-    /// Follows all objects of a kind in a namespace (or the one named `name`): the receiver always has the latest, by
-    /// name, and `None` until the first list is complete. Ends when the receiver is dropped.
+    /// Follows all objects of a kind in a namespace (or the one named `name`): what is returned always has the latest.
+    /// A lost connection is taken up again; a refusal for lack of rights is the last news. Ends when it is dropped.
     #[must_use]
-    pub fn follow(
-        &self,
-        kind: Kind,
-        namespace: &str,
-        name: Option<&str>,
-    ) -> watch::Receiver<Option<Followed>> {
+    pub fn follow(&self, kind: Kind, namespace: &str, name: Option<&str>) -> Following {
         let config = match name {
             Some(name) => watcher::Config::default().fields(&format!("metadata.name={name}")),
             None => watcher::Config::default(),
         };
         let mut events = watcher(self.api(kind, namespace), config).default_backoff().boxed();
-        let (sender, receiver) = watch::channel(None);
+        let (sender, receiver) = watch::channel(Ok(None));
         tokio::spawn(async move {
-            let mut objects = Followed::new();
+            let mut objects = BTreeMap::new();
             let mut complete = false;
             loop {
                 let event = tokio::select! {
@@ -197,8 +192,14 @@ impl Direct {
                 };
                 match event {
                     None => return,
-                    // The watcher retries by itself, with back-off.
-                    Some(Err(_)) => continue,
+                    Some(Err(error)) => match refusal(error) {
+                        Some(refusal) => {
+                            drop(sender.send_replace(Err(refusal)));
+                            return;
+                        }
+                        // The watcher tries again by itself, with back-off.
+                        None => continue,
+                    },
                     Some(Ok(watcher::Event::Init)) => {
                         objects.clear();
                         complete = false;
@@ -212,16 +213,54 @@ impl Direct {
                     }
                 }
                 if complete {
-                    sender.send_replace(Some(objects.clone()));
+                    drop(sender.send_replace(Ok(Some(objects.clone()))));
                 }
             }
         });
-        receiver
+        Following(receiver)
     }
 }
 
-/// Objects by namespace and name.
-pub type Followed = BTreeMap<(String, String), Value>;
+/// The latest that is known of some objects.
+pub struct Following(watch::Receiver<Latest>);
+
+/// Nothing yet, the objects by namespace and name, or why there will be none.
+type Latest = Result<Option<BTreeMap<(String, String), Value>>, DirectError>;
+
+impl Following {
+    /// Waits for something new.
+    ///
+    /// # Errors
+    /// When there will be nothing new any more.
+    pub async fn changed(&mut self) -> Result<(), DirectError> {
+        let ended = || DirectError::Unreachable("the watch has ended".to_owned());
+        self.0.changed().await.map_err(|_| ended())
+    }
+
+    /// The latest objects, by namespace and name; none until the first list is complete.
+    ///
+    /// # Errors
+    /// When the API refuses to tell.
+    pub fn objects(&mut self) -> Result<Option<Vec<Value>>, DirectError> {
+        let latest = self.0.borrow_and_update();
+        latest
+            .as_ref()
+            .map(|all| all.as_ref().map(|all| all.values().cloned().collect()))
+            .map_err(Clone::clone)
+    }
+}
+
+/// The API's no, if the error is one that trying again does not mend.
+fn refusal(error: watcher::Error) -> Option<DirectError> {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status,
+        watcher::Error::WatchError(status) => status,
+        _ => return None,
+    };
+    matches!(status.code, 401 | 403).then(|| DirectError::Api { code: status.code, message: status.message })
+}
 
 fn id(object: &DynamicObject) -> (String, String) {
     let meta = &object.metadata;

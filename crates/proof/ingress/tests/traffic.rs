@@ -233,3 +233,25 @@ async fn bodies_pass_through_and_failing_images_fail_as_told() {
         serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
     assert_eq!(text["version"], "v1-error50");
 }
+
+#[tokio::test]
+async fn a_pod_whose_port_is_taken_on_every_address_never_becomes_ready() {
+    let cluster = Cluster::start().await;
+    let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let container = json!({"name": "c", "image": "app:v1", "ports": [{"containerPort": port}]});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "deaf"}, "spec": {"containers": [container]}});
+    cluster.send("POST", "/api/v1/namespaces/default/pods", &pod).await;
+    let began = Instant::now();
+    let seen = loop {
+        let seen = cluster.send("GET", "/api/v1/namespaces/default/pods/deaf", &Value::Null).await;
+        if seen["status"]["phase"] == "Running" {
+            break seen;
+        }
+        assert!(began.elapsed() < PATIENCE, "{seen:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let ready =
+        seen["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+    assert_eq!(ready["status"], "False", "{seen:#}");
+}

@@ -45,8 +45,19 @@ struct Entry {
     first_seen: Timestamp,
     ip: Option<Ipv4Addr>,
     served: Option<Served>,
+    /// No address could be had on which its ports are free: a pod that cannot be reached never becomes Ready.
+    deaf: bool,
     busy: bool,
     failures: u32,
+}
+
+impl Entry {
+    /// A pod that cannot listen is told from the API's view of it, which knows nothing of that.
+    fn hear(&mut self) {
+        if self.deaf && self.pod.behaviour.fate == Fate::Ready {
+            self.pod.behaviour.fate = Fate::NeverReady;
+        }
+    }
 }
 
 /// Everything that the loop owns.
@@ -147,10 +158,14 @@ impl Double {
         }
         match self.pods.get_mut(&key) {
             Some(entry) if pod.version < entry.pod.version => return,
-            Some(entry) => entry.pod = pod,
+            Some(entry) => {
+                entry.pod = pod;
+                entry.hear();
+            }
             None => {
                 let first_seen = (self.options.clock)();
-                let entry = Entry { pod, first_seen, ip: None, served: None, busy: false, failures: 0 };
+                let entry =
+                    Entry { pod, first_seen, ip: None, served: None, deaf: false, busy: false, failures: 0 };
                 self.pods.insert(key.clone(), entry);
             }
         }
@@ -254,8 +269,11 @@ impl Double {
                 }
             }
         }
-        tracing::warn!(pod = %entry.pod.name, "no address could be had: the pod serves nothing");
+        let ports = &entry.pod.ports;
+        tracing::warn!(pod = %entry.pod.name, ?ports, "its ports are taken on every address (by a listener on 0.0.0.0?)");
         entry.ip = self.pool.next();
+        entry.deaf = true;
+        entry.hear();
     }
 
     fn serve(&self, pod: &Pod, ip: Ipv4Addr) -> std::io::Result<Option<Served>> {

@@ -1,7 +1,10 @@
 //! The demo's cluster: API, workload controllers, nodes, ingress and Serin's controller in one process.
 
 use std::{
+    fs::OpenOptions,
+    io::Write,
     net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -36,8 +39,6 @@ impl Cluster {
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let plane = Plane::new(serin_plane::Options::default());
         let listener = plane.listen(loopback(api_port)).await.context("the API server")?;
-        std::fs::write(kubeconfig, listener.kubeconfig())
-            .with_context(|| format!("writing {}", kubeconfig.display()))?;
         let client = plane.client();
         install(&client).await?;
         let (workloads, token) = (client.clone(), stop.clone());
@@ -53,6 +54,8 @@ impl Cluster {
         let ingress = IngressProxy::start(client.clone(), loopback(ingress_port), stop.clone()).await?;
         control(&client, &stop, &running)?;
         running.close();
+        keep(kubeconfig, &listener.kubeconfig())
+            .with_context(|| format!("writing {}", kubeconfig.display()))?;
         Ok(Self { client, kubeconfig: kubeconfig.to_owned(), ingress: ingress.addr, listener, stop, running })
     }
 
@@ -76,7 +79,20 @@ impl Cluster {
         self.stop.cancel();
         self.running.wait().await;
         self.listener.shutdown().await;
+        // It names a server that is gone; somebody may have taken it away already.
+        let _ = std::fs::remove_file(&self.kubeconfig);
     }
+}
+
+/// Writes a kubeconfig that only its owner can read: it holds an administrator's token. A file of an earlier demo is
+/// replaced, and a link is never followed.
+fn keep(path: &Path, text: &str) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// Installs the definitions.

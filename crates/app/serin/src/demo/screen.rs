@@ -6,17 +6,14 @@ use jiff::Timestamp;
 use serin_api::kinds::{POD, REPLICA_SET, ROLLOUT};
 use serin_cluster::{
     Client,
-    direct::{Direct, Followed},
+    direct::{Direct, Following},
 };
 use serin_report::{
     live::{Requests, live},
     paint::Paint,
     rollout::{Info, Snapshot},
 };
-use tokio::{
-    sync::watch::Receiver,
-    time::{Interval, interval},
-};
+use tokio::time::{Interval, interval};
 
 use super::client::SteadyClient;
 
@@ -25,9 +22,9 @@ const REFRESH: Duration = Duration::from_millis(250);
 
 /// Follows the demo's objects and shows them.
 pub(super) struct Screen {
-    rollouts: Receiver<Option<Followed>>,
-    sets: Receiver<Option<Followed>>,
-    pods: Receiver<Option<Followed>>,
+    rollouts: Following,
+    sets: Following,
+    pods: Following,
     tick: Interval,
     terminal: bool,
     said: Vec<String>,
@@ -63,14 +60,8 @@ impl Screen {
     /// Waits for the next frame and shows it: what was shown of the Rollout, once there is one.
     pub(super) async fn next(&mut self, client: Option<&SteadyClient>) -> anyhow::Result<Option<Info>> {
         self.tick.tick().await;
-        let all = |receiver: &Receiver<Option<Followed>>| {
-            receiver.borrow().as_ref().map(|objects| objects.values().cloned().collect::<Vec<_>>())
-        };
-        let (Some(rollouts), Some(replica_sets), Some(pods)) =
-            (all(&self.rollouts), all(&self.sets), all(&self.pods))
-        else {
-            return Ok(None);
-        };
+        let seen = (self.rollouts.objects()?, self.sets.objects()?, self.pods.objects()?);
+        let (Some(rollouts), Some(replica_sets), Some(pods)) = seen else { return Ok(None) };
         let Some(rollout) = rollouts.into_iter().next() else { return Ok(None) };
         let now = Timestamp::now().as_second();
         let info = Info::new(&Snapshot { rollout, replica_sets, pods, now });

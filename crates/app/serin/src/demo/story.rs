@@ -1,14 +1,18 @@
 //! The story: a healthy application, a new image, a quarter of the traffic, a person's word, all of the traffic.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process::ExitCode,
+    time::Duration,
+};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 use serin_api::kinds::{INGRESS, ROLLOUT, SERVICE};
 use serin_cluster::direct::{Change, Direct};
 use serin_kernel::Kind;
 use serin_rollout::commands;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{client::SteadyClient, cluster::Cluster, screen::Screen};
 
@@ -27,8 +31,10 @@ const LOOK: Duration = Duration::from_secs(8);
 const BEFORE: Duration = Duration::from_secs(3);
 /// What a timed pause is shortened to by `--auto`.
 const SHORT_PAUSE: &str = "10s";
-/// A phase that does not come by then never will: the demo's longest timed pause is five minutes.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// The application is up by then, or never.
+const START_MAX: Duration = Duration::from_mins(1);
+/// The whole release with `--auto` takes about 40 seconds; one that takes this long hangs.
+const RELEASE_MAX: Duration = Duration::from_mins(3);
 
 /// Tells the story; succeeds when no request failed. Without `auto` it goes on until Ctrl-C, so that a person can try
 /// every verb on it.
@@ -38,10 +44,12 @@ pub(super) async fn tell(cluster: &Cluster, auto: bool) -> anyhow::Result<ExitCo
     let mut screen = Screen::new(cluster.client(), APP);
     screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()));
     screen.say(&format!("ingress      http://{}  (Host: {HOST})", cluster.ingress()));
-    wait(&mut screen, None, "Healthy").await?;
+    let up = timeout(START_MAX, wait(&mut screen, None, "Healthy")).await;
+    up.with_context(|| format!("the application is not Healthy after {START_MAX:?}"))??;
     let client = SteadyClient::start(cluster.ingress(), HOST);
     let ended = tokio::select! {
         ended = release_and_promote(cluster, &api, &mut screen, &client, auto) => ended,
+        () = sleep(RELEASE_MAX), if auto => Err(anyhow!("the release is not done after {RELEASE_MAX:?}")),
         interrupted = tokio::signal::ctrl_c() => interrupted.context("listening for Ctrl-C"),
     };
     let requests = client.finish().await;
@@ -79,7 +87,9 @@ async fn release_and_promote(
         return Ok(());
     }
     screen.say("The rollout is done. Set another image, undo, abort … Ctrl-C ends the demo.");
-    look(screen, client, PATIENCE).await
+    loop {
+        look(screen, client, LOOK).await?;
+    }
 }
 
 fn instructions(cluster: &Cluster) -> String {
@@ -101,6 +111,9 @@ async fn create(api: &Direct, auto: bool) -> anyhow::Result<()> {
         let name = object.pointer("/kind").and_then(Value::as_str).unwrap_or_default().to_owned();
         let kind =
             KINDS.into_iter().find(|kind| kind.kind == name).context("a kind that the demo does not know")?;
+        if let Some(port) = object.pointer_mut("/spec/template/spec/containers/0/ports/0/containerPort") {
+            *port = json!(free_port().context("a port for the pods")?);
+        }
         let steps = object.pointer_mut("/spec/strategy/canary/steps").and_then(Value::as_array_mut);
         for duration in steps.into_iter().flatten().filter_map(|step| step.pointer_mut("/pause/duration")) {
             if auto {
@@ -110,6 +123,11 @@ async fn create(api: &Direct, auto: bool) -> anyhow::Result<()> {
         api.create(kind, APP, &object).await.with_context(|| format!("creating the sample's {name}"))?;
     }
     Ok(())
+}
+
+/// A port that is free on every address of this machine: each pod listens on it, on an address of its own.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port())
 }
 
 async fn release(api: &Direct) -> anyhow::Result<()> {
@@ -133,17 +151,10 @@ async fn promote(api: &Direct) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws until the rollout is in `phase`, or for as long as the demo is patient.
+/// Draws until the rollout is in `phase`.
 async fn wait(screen: &mut Screen, client: Option<&SteadyClient>, phase: &str) -> anyhow::Result<()> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let Ok(shown) = timeout_at(end, screen.next(client)).await else {
-            bail!("the rollout is not {phase} after {PATIENCE:?}");
-        };
-        if shown?.is_some_and(|info| info.status.phase == phase) {
-            return Ok(());
-        }
-    }
+    while screen.next(client).await?.is_none_or(|info| info.status.phase != phase) {}
+    Ok(())
 }
 
 /// Draws for a while.

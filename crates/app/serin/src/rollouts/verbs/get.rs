@@ -54,10 +54,8 @@ async fn watch(session: &Session, arguments: &args::GetRollout) -> anyhow::Resul
             Ok(()) = pods.changed() => {}
             _ = tick.tick() => {}
         }
-        let all = |receiver: &tokio::sync::watch::Receiver<Option<serin_cluster::direct::Followed>>| {
-            receiver.borrow().as_ref().map(|objects| objects.values().cloned().collect::<Vec<_>>())
-        };
-        if let (Some(rollouts), Some(replica_sets), Some(pods)) = (all(&rollouts), all(&sets), all(&pods)) {
+        let seen = (rollouts.objects()?, sets.objects()?, pods.objects()?);
+        if let (Some(rollouts), Some(replica_sets), Some(pods)) = seen {
             let Some(rollout) = rollouts.into_iter().next() else {
                 anyhow::bail!("rollout.argoproj.io \"{}\" not found", arguments.name);
             };

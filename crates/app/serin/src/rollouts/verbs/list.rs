@@ -38,12 +38,9 @@ pub(super) async fn rollouts(session: Session, arguments: &args::ListRollouts) -
     let mut shown: BTreeMap<(String, String), String> =
         found.iter().map(|info| (id(info), list(std::slice::from_ref(info), listing))).collect();
     let mut changes = session.api.follow(ROLLOUT, namespace, None);
-    while changes.changed().await.is_ok() {
-        let latest: Vec<Value> = changes
-            .borrow_and_update()
-            .as_ref()
-            .map(|all| all.values().cloned().collect())
-            .unwrap_or_default();
+    loop {
+        changes.changed().await?;
+        let latest = changes.objects()?.unwrap_or_default();
         for info in latest.into_iter().filter(wanted).map(info) {
             let line = list(std::slice::from_ref(&info), listing);
             if shown.get(&id(&info)) != Some(&line) {
@@ -52,7 +49,6 @@ pub(super) async fn rollouts(session: Session, arguments: &args::ListRollouts) -
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn id(info: &Info) -> (String, String) {

@@ -2,8 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Context, anyhow, bail};
-use serde_json::Value;
+use anyhow::{Context, bail};
 use serin_api::kinds::ROLLOUT;
 use serin_lang::duration::GoDuration;
 use serin_report::rollout::{Status, status as status_of};
@@ -40,10 +39,8 @@ async fn follow(session: &Session, name: &str) -> anyhow::Result<Status> {
     let mut changes = session.api.follow(ROLLOUT, &session.namespace, Some(name));
     let mut printed: Option<Status> = None;
     loop {
-        changes.changed().await.map_err(|_| anyhow!("the watch of rollout '{name}' ended"))?;
-        let latest: Option<Value> =
-            changes.borrow_and_update().as_ref().and_then(|all| all.values().next().cloned());
-        let Some(rollout) = latest else { continue };
+        changes.changed().await?;
+        let Some(rollout) = changes.objects()?.and_then(|all| all.into_iter().next()) else { continue };
         let status = status_of(&rollout);
         if printed.as_ref() != Some(&status) {
             output::print(session.format, &status, &status.to_string())?;
