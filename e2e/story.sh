@@ -33,7 +33,7 @@ export PATH=$OUT/path:$PATH KUBECONFIG=$PLANE/kubeconfig
 kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || exit 1
 kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || exit 1
 # The recording's pods were ready a second and a half after their start.
-"$NODES" --kubeconfig "$KUBECONFIG" --addresses none --ready-after 1500ms > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
+"$NODES" --kubeconfig "$KUBECONFIG" --addresses none --ready-after 1500ms --terminate-after 0s > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
 PORTS=$(free_ports 26000) || exit 1
 "$SERIN_BIN" controller --kubeconfig "$PLANE/controller.kubeconfig" --metricsPort="$PORTS" --healthzPort=$((PORTS + 1)) > "$OUT/controller.log" 2>&1 & CONTROLLER_PID=$!
 trap 'stop "$CONTROLLER_PID"; stop "$NODES_PID"' EXIT

@@ -329,7 +329,7 @@ mod tests {
                 "one line is not said"
             );
             assert!(compare(accepted.file, &[], &[]).unwrap().contains(accepted.number));
-            let mut more = ours.to_vec();
+            let mut more = ours.clone();
             more.push("  phase: Paused".into());
             assert_eq!(compare(accepted.file, &recorded, &more).unwrap(), "  +   phase: Paused\n");
         }

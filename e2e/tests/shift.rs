@@ -213,7 +213,7 @@ impl Watch {
         let (least, good) = (self.least_ready.load(Ordering::Relaxed), self.good.load(Ordering::Relaxed));
         let failed = self.failed.lock();
         println!("fewest ready pods {least}, requests {good} good, {} failed", failed.len());
-        ensure!(11 <= least && least < i64::MAX, "there were only {least} ready pods");
+        ensure!((11..i64::MAX).contains(&least), "there were only {least} ready pods");
         ensure!(failed.is_empty(), "of {good} requests {} failed: {:?}", failed.len(), failed.first());
         ensure!(!served || 100 < good, "only {good} requests: not enough to say anything");
         Ok(())
@@ -306,14 +306,14 @@ async fn after_ctrl_c_the_same_command_goes_on_and_abort_goes_back() -> Result<(
     // The hour is over: only the clock in the annotation can say so.
     let annotation =
         stage.view().one(DEPLOYMENT, "my-app-v2")["metadata"]["annotations"]["serin.dev/shift"].clone();
-    let mut state: Value = serde_json::from_str(annotation.as_str().context("the shift's state")?)?;
-    state["reached"] = json!(
+    let mut recorded: Value = serde_json::from_str(annotation.as_str().context("the shift's state")?)?;
+    recorded["reached"] = json!(
         jiff::Timestamp::now()
             .checked_sub(jiff::SignedDuration::from_hours(2))?
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string()
     );
-    let patch = json!({"metadata": {"annotations": {"serin.dev/shift": state.to_string()}}});
+    let patch = json!({"metadata": {"annotations": {"serin.dev/shift": recorded.to_string()}}});
     stage.merge(DEPLOYMENT, "my-app-v2", &patch).await?;
     let child = shift(&ground, &stage, &steps)?.spawn()?;
     // Six and six: half of eleven pods is no whole number, and one more keeps the share exact.

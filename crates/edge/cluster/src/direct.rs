@@ -252,12 +252,12 @@ impl Following {
 
 /// The API's no, if the error is one that trying again does not mend.
 fn refusal(error: watcher::Error) -> Option<DirectError> {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status,
-        watcher::Error::WatchError(status) => status,
-        _ => return None,
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return None;
     };
     matches!(status.code, 401 | 403).then(|| DirectError::Api { code: status.code, message: status.message })
 }

@@ -124,6 +124,7 @@ pub(crate) struct GetRollout {
 }
 
 #[derive(Args)]
+#[allow(clippy::struct_field_names)] // The flag is called so.
 pub(crate) struct Watch {
     /// Do not colorize output
     #[arg(long)]

@@ -83,7 +83,7 @@ pub struct ReplicaSetInfo {
     pub name: String,
     /// Revision.
     pub revision: i64,
-    /// Healthy, Progressing, ScaledDown or ReplicaFailure.
+    /// Healthy, Progressing, `ScaledDown` or `ReplicaFailure`.
     pub status: String,
     /// `stable`, `canary`, `active`, `preview`.
     pub tags: Vec<String>,

@@ -61,5 +61,6 @@ fn stamped(arguments: &args::ListRollouts, text: &str) -> String {
         return text.to_owned();
     }
     let stamp = serin_kernel::Moment::from(Timestamp::now()).to_string();
-    text.lines().map(|line| format!("{stamp}  {line}\n")).collect()
+    let lines: Vec<String> = text.lines().map(|line| format!("{stamp}  {line}")).collect();
+    lines.join("\n")
 }
