@@ -43,6 +43,7 @@ type Done = (Key, Result<Option<Value>, kube::Error>);
 struct Entry {
     pod: Pod,
     first_seen: Timestamp,
+    told_to_go: Option<Timestamp>,
     ip: Option<Ipv4Addr>,
     served: Option<Served>,
     /// No address could be had on which its ports are free: a pod that cannot be reached never becomes Ready.
@@ -164,8 +165,16 @@ impl Double {
             }
             None => {
                 let first_seen = (self.options.clock)();
-                let entry =
-                    Entry { pod, first_seen, ip: None, served: None, deaf: false, busy: false, failures: 0 };
+                let entry = Entry {
+                    pod,
+                    first_seen,
+                    told_to_go: None,
+                    ip: None,
+                    served: None,
+                    deaf: false,
+                    busy: false,
+                    failures: 0,
+                };
                 self.pods.insert(key.clone(), entry);
             }
         }
@@ -187,10 +196,14 @@ impl Double {
         if !entry.busy {
             self.place(&mut entry);
             let now = (self.options.clock)();
+            if entry.pod.grace.is_some() {
+                entry.told_to_go.get_or_insert(now);
+            }
             let place = Place {
                 ip: &entry.ip.map(|ip| ip.to_string()).unwrap_or_default(),
                 host_ip: &self.host_ip,
                 first_seen: entry.first_seen,
+                told_to_go: entry.told_to_go,
                 ready_delay: self.options.ready_delay,
                 terminate_after: self.options.terminate_after,
             };
@@ -250,7 +263,7 @@ impl Double {
     /// Gives a pod its address and, when its image runs at all, its server.
     fn place(&mut self, entry: &mut Entry) {
         let runs = matches!(entry.pod.behaviour.fate, Fate::Ready | Fate::NeverReady);
-        if entry.pod.deletion.is_some() || entry.pod.is_finished() || entry.ip.is_some() {
+        if entry.pod.grace.is_some() || entry.pod.is_finished() || entry.ip.is_some() {
             return;
         }
         let earlier = entry.pod.seen.ip.parse().ok().filter(|ip| self.pool.claim(*ip));

@@ -22,6 +22,9 @@ pub(crate) struct Place<'a> {
     pub(crate) host_ip: &'a str,
     /// When this node first saw the pod.
     pub(crate) first_seen: Timestamp,
+    /// When this node first saw that the pod is to go. Its farewell counts from then, as a kubelet's does: the API's own
+    /// time of the deletion is cut to whole seconds, which would take up to a second of it away.
+    pub(crate) told_to_go: Option<Timestamp>,
     pub(crate) ready_delay: Duration,
     pub(crate) terminate_after: Duration,
 }
@@ -40,8 +43,8 @@ pub(crate) struct Step {
 
 /// What happens to `pod` now.
 pub(crate) fn plan(pod: &Pod, place: &Place, now: Timestamp) -> Step {
-    if let Some((asked, grace)) = pod.deletion {
-        let end = later(asked, grace.min(place.terminate_after));
+    if let Some(grace) = pod.grace {
+        let end = later(place.told_to_go.unwrap_or(now), grace.min(place.terminate_after));
         if end <= now {
             return Step { delete: true, ..Step::default() };
         }

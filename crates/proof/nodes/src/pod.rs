@@ -1,7 +1,7 @@
 //! What the node double reads of a pod.
 
 use crate::image::Behaviour;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,8 +44,8 @@ pub(crate) struct Pod {
     pub(crate) gates: Vec<String>,
     pub(crate) template_hash: String,
     pub(crate) behaviour: Behaviour,
-    /// When somebody asked for its deletion, and the grace it was given.
-    pub(crate) deletion: Option<(Timestamp, Duration)>,
+    /// The grace it was given by who asked for its deletion.
+    pub(crate) grace: Option<Duration>,
     pub(crate) seen: Seen,
 }
 
@@ -69,7 +69,7 @@ impl Pod {
                 .map(|g| text(g, "/conditionType").to_owned())
                 .collect(),
             template_hash: template_hash(object),
-            deletion: deletion(object),
+            grace: grace(object),
             seen: Seen::read(object),
         }
     }
@@ -146,11 +146,9 @@ fn template_hash(object: &Value) -> String {
     hash.cloned().unwrap_or_default()
 }
 
-/// The API stores when the grace ends; the request came that much earlier.
-fn deletion(object: &Value) -> Option<(Timestamp, Duration)> {
-    let end: Timestamp = text(object, "/metadata/deletionTimestamp").parse().ok()?;
+/// How long a pod that is to go may take. When that ends, as the API stores it, is no use: whole seconds, by its clock.
+fn grace(object: &Value) -> Option<Duration> {
+    text(object, "/metadata/deletionTimestamp").parse::<Timestamp>().ok()?;
     let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(0);
-    let grace = Duration::from_secs(grace.min(u64::from(u32::MAX)));
-    let asked = end.checked_sub(SignedDuration::try_from(grace).ok()?).ok()?;
-    Some((asked, grace))
+    Some(Duration::from_secs(grace.min(u64::from(u32::MAX))))
 }

@@ -21,6 +21,7 @@ fn place(ready_delay_sec: u64) -> Place<'static> {
         ip: "127.1.0.1",
         host_ip: "127.0.0.1",
         first_seen: at(0),
+        told_to_go: None,
         ready_delay: Duration::from_secs(ready_delay_sec),
         terminate_after: Duration::from_secs(1),
     }
@@ -135,9 +136,11 @@ fn a_leaving_pod_serves_on_for_a_while_and_then_goes() {
         patch(&mut pod, &step);
         pod["metadata"]["deletionTimestamp"] = json!(stamp(at(10 + grace_sec)));
         pod["metadata"]["deletionGracePeriodSeconds"] = json!(grace_sec);
-        let during = plan(&Pod::read(&pod), &place(0), at(10));
+        // Asked for late in second 10, and seen in second 11: it has its whole time from then.
+        let place = Place { told_to_go: Some(at(11)), ..place(0) };
+        let during = plan(&Pod::read(&pod), &place, at(11));
         assert_eq!(during.serve, 0 < after_sec, "{case}");
-        let end = plan(&Pod::read(&pod), &place(0), at(10 + after_sec));
+        let end = plan(&Pod::read(&pod), &place, at(11 + after_sec));
         assert!(end.delete && !end.serve, "{case}");
     }
 }
