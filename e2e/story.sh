@@ -31,7 +31,7 @@ chmod +x "$OUT/path/kubectl-argo-rollouts"
 export PATH=$OUT/path:$PATH KUBECONFIG=$PLANE/kubeconfig
 
 kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || exit 1
-kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || exit 1
+established crd/rollouts.argoproj.io || exit 1
 # The recording's pods were ready a second and a half after their start.
 "$NODES" --kubeconfig "$KUBECONFIG" --addresses none --ready-after 1500ms --terminate-after 0s > "$OUT/nodes.log" 2>&1 & NODES_PID=$!
 PORTS=$(free_ports 26000) || exit 1

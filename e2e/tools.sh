@@ -85,6 +85,13 @@ free_ports() {
   echo "no ten free ports from $1" >&2; return 1
 }
 
+# established CRD: waits until its kind is served. Asked too early, kubectl gives up: a new CRD has no conditions yet.
+established() {
+  local i
+  for i in {1..100}; do kubectl wait --for=condition=Established "$1" --timeout=30s > /dev/null 2>&1 && return 0; sleep 0.1; done
+  echo "$1 is not served" >&2; return 1
+}
+
 # stop PID [SECONDS]: asks one process to end, insists after SECONDS, waits until it is gone
 stop() {
   local pid=$1 i

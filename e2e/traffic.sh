@@ -54,7 +54,7 @@ NODES=$(dirname "$SERIN_BIN")/serin-nodes
 [ -x "$NODES" ] || { echo "missing: $NODES (cargo build --workspace --bins)"; exit 1; }
 background nodes "$NODES" --kubeconfig "$KUBECONFIG" --addresses network --prefix 10.0.0.0/16 --listen 0.0.0.0:8080
 kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || die "the definitions were refused"
-kubectl wait --for=condition=Established crd/rollouts.argoproj.io --timeout=30s > /dev/null || die "no definition of Rollouts"
+established crd/rollouts.argoproj.io || die "no definition of Rollouts"
 TOKEN=$(sed -n 's/.*token: \([0-9a-f]*\).*/\1/p' "$KUBECONFIG")
 background traefik "$TRAEFIK" --entrypoints.web.address=127.0.0.1:8000 --providers.providersthrottleduration=100ms \
   --providers.kubernetesingressnginx=true \
