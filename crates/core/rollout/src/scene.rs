@@ -3,14 +3,18 @@
 //! Everything here is read once and stays as it is; what a pass decides is kept apart from what it saw.
 
 use serin_api::{
+    kinds,
     meta::LabelSelector,
     rollout::{CanaryStep, CanaryStrategy, Rollout, RolloutStatus},
 };
-use serin_kernel::{Moment, Object, Observed};
+use serin_kernel::{Key, Moment, Object, Observed};
 
 use crate::{
+    identify,
+    resolve::Resolved,
     scale::{self, Whole},
     set::{Set, count},
+    template,
 };
 
 /// One Rollout with the strategy canary, resolved and valid.
@@ -37,6 +41,44 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
+    /// Puts the ReplicaSets in their roles; the one for the wanted template is named if there is none.
+    pub(crate) fn look(
+        observed: &'a Observed,
+        rollout: &'a Rollout,
+        (canary, resolved): (&'a CanaryStrategy, Resolved),
+        objects: Vec<&'a Object>,
+        next: &mut RolloutStatus,
+        now: Moment,
+    ) -> Self {
+        let mut sets: Vec<Set<'a>> = objects.into_iter().map(Set::read).collect();
+        sets.sort_by(|a, b| (a.created(), &a.name).cmp(&(b.created(), &b.name)));
+        let found = identify::find(&sets, &resolved.template, &rollout.status);
+        let new = found.unwrap_or_else(|| {
+            let namespace = &observed.object.meta().namespace;
+            let refused = observed.refused.as_ref().filter(|refused| refused.reason == "AlreadyExists");
+            let is_taken = |name: &str| {
+                let key = kinds::REPLICA_SET.key(namespace.clone(), name);
+                observed.get(&key).is_some() || refused.is_some_and(|refused| refused.target == key)
+            };
+            let own = &observed.object.meta().name;
+            let (name, hash) = identify::name(own, &resolved.template, &mut next.collision_count, is_taken);
+            let labelled = template::with_hash_label(&resolved.template, &hash);
+            sets.push(Set::planned(name, hash, 0, labelled));
+            sets.len() - 1
+        });
+        Self {
+            observed,
+            rollout,
+            canary,
+            selector: resolved.selector,
+            workload_generation: resolved.generation,
+            sets,
+            new,
+            step_hash: template::step_hash(&canary.steps),
+            now,
+        }
+    }
+
     /// The Rollout as an object.
     pub(crate) fn object(&self) -> &'a Object {
         &self.observed.object
@@ -50,6 +92,11 @@ impl<'a> Scene<'a> {
     /// The ReplicaSet for the wanted template.
     pub(crate) fn wanted(&self) -> &Set<'a> {
         &self.sets[self.new]
+    }
+
+    /// The key of the ReplicaSet for the wanted template, which may not exist yet.
+    pub(crate) fn wanted_key(&self) -> Key {
+        kinds::REPLICA_SET.key(self.object().meta().namespace.clone(), self.wanted().name.clone())
     }
 
     /// The ReplicaSet with this hash.
