@@ -27,6 +27,12 @@ pub(crate) fn writes(scene: &Scene<'_>, weight: u32) -> Result<Vec<Write>, Error
     Ok(writes)
 }
 
+/// The largest weight that a router's objects ask for now, if any can be read.
+pub(crate) fn observed(scene: &Scene<'_>) -> Option<u32> {
+    let weight = |router: &Router| router.observed_weight(scene.object(), scene.observed);
+    routers(scene.canary).iter().filter_map(weight).map(|weight| weight.0).max()
+}
+
 fn routers(canary: &CanaryStrategy) -> Vec<Router> {
     let Some(routing) = &canary.traffic_routing else {
         return Vec::new();

@@ -2,14 +2,15 @@
 //!
 //! Invariants, each held by a test:
 //! 1. The weight rises only when as many pods as the step asks for are available.
-//! 2. It is only sent when the stable version can take the rest; otherwise the router stays as it is.
+//! 2. It is only sent when the stable version can take the rest; otherwise the router stays as it is. A weight that falls
+//!    is sent as soon as the stable version has an available pod, unless that version is small on purpose.
 //! 3. Without an available pod, the new version has no weight.
 //! 4. After an abort the weight never rises.
 
 use serin_api::rollout::{AbortScaleDown, RolloutStatus, TrafficWeights, WeightDestination};
 
 use crate::{
-    course,
+    course, routers,
     scale::{self, Counts, Course, Fallback, Routed, Sent, Target, Threshold, Weights},
     scene::Scene,
     set::{Set, count},
@@ -37,8 +38,23 @@ pub(crate) fn split(scene: &Scene<'_>, next: &RolloutStatus) -> Split {
     }
     let (weight, holds_canary) = wanted(scene, next);
     let rest = scene.whole().max_weight.saturating_sub(weight);
-    let carried = !next.stable_rs.is_empty() && carries(scene, stable(scene, next), rest);
-    Split { weight: carried.then_some(weight), canary_hash: new.hash.clone(), holds_canary }
+    let stable = stable(scene, next).unwrap_or(new);
+    let is_taken = carries(scene, stable, rest) || relieves(scene, stable, weight);
+    let is_sent = !next.stable_rs.is_empty() && is_taken;
+    Split { weight: is_sent.then_some(weight), canary_hash: new.hash.clone(), holds_canary }
+}
+
+/// Whether `weight` takes traffic from the new version to where it is served. A stable version that has lost a pod or two
+/// serves it all the same, and what it is taken from is withdrawn or has no pods for it. A dynamic one is small on
+/// purpose, and grows first.
+fn relieves(scene: &Scene<'_>, stable: &Set<'_>, weight: u32) -> bool {
+    !scene.is_dynamic() && 0 < stable.available && weight < current(scene)
+}
+
+/// The largest weight that the routers may have now: the record is behind them when a pass was cut short.
+pub(crate) fn current(scene: &Scene<'_>) -> u32 {
+    let recorded = scene.status().canary.weights.as_ref().map_or(0, |weights| count(weights.canary.weight));
+    recorded.max(routers::observed(scene).unwrap_or(0))
 }
 
 fn wanted(scene: &Scene<'_>, next: &RolloutStatus) -> (u32, bool) {
@@ -216,9 +232,8 @@ fn steps_course<'s>(scene: &Scene<'_>, next: &RolloutStatus, steps: &'s [scale::
 }
 
 /// Whether `set` has the pods for `weight`, or as many as are said to be enough.
-fn carries(scene: &Scene<'_>, set: Option<&Set<'_>>, weight: u32) -> bool {
+fn carries(scene: &Scene<'_>, set: &Set<'_>, weight: u32) -> bool {
     let whole = scene.whole();
-    let set = set.unwrap_or(scene.wanted());
     let needed = u64::from(weight) * u64::from(whole.replicas) / u64::from(whole.max_weight.max(1));
     let wanted = whole.replicas_for(weight);
     needed <= u64::from(set.available)
@@ -270,11 +285,14 @@ mod tests {
     #[test]
     fn the_weight_follows_the_pods_that_are_there() {
         let at = |index: i32| json!({"currentStepIndex": index});
-        let sent = |weight: i32| {
-            json!({"currentStepIndex": 3, "promoteFull": true, "canary": {"weights": {
+        let before = |weight: i32, status: &serde_json::Value| {
+            let mut status = status.clone();
+            status["canary"]["weights"] = json!({
                 "canary": {"weight": weight, "podTemplateHash": "new"}, "stable": {"weight": 100 - weight},
-            }}})
+            });
+            status
         };
+        let sent = |weight: i32| before(weight, &json!({"currentStepIndex": 3, "promoteFull": true}));
         let rows = [
             (at(0), 4, 0, Some(0)),
             (at(0), 4, 1, Some(25)),
@@ -293,6 +311,17 @@ mod tests {
             (json!({"stableRS": ""}), 0, 0, None),
             (sent(50), 4, 3, Some(50)),
             (sent(50), 4, 0, Some(0)),
+            // Away from nobody, and after an abort: whoever is left takes it. A weight that rises waits.
+            (sent(50), 3, 0, Some(0)),
+            (sent(50), 1, 0, Some(0)),
+            (sent(50), 0, 0, None),
+            (sent(50), 1, 3, None),
+            (before(25, &at(1)), 1, 2, None),
+            (before(25, &at(2)), 3, 0, Some(0)),
+            (before(50, &json!({"currentStepIndex": 0, "abort": true})), 3, 2, Some(0)),
+            (before(50, &json!({"currentStepIndex": 0, "abort": true})), 1, 2, Some(0)),
+            (before(50, &json!({"currentStepIndex": 0, "abort": true})), 0, 2, None),
+            (before(0, &json!({"currentStepIndex": 0, "abort": true})), 3, 2, None),
         ];
         for (status, stable, new, wanted) in rows {
             assert_eq!(weight(&status, stable, new), wanted, "{status}, {stable} stable, {new} new");

@@ -210,6 +210,54 @@ fn a_dynamic_stable_version_takes_traffic_back_only_when_its_pods_are_there() {
     assert_eq!(selected(&w, "canary"), hash(&w, "demo:1"));
 }
 
+const LOST_RECORD: &str = "the canary has no pod, and a crash lost the record of its weight";
+
+#[test]
+fn traffic_leaves_a_canary_that_should_not_have_it_although_the_stable_version_lacks_pods() {
+    // A2.8. Whether it was aborted, how many stable pods are lost, and the weight then.
+    for (case, aborts, lost, then) in [
+        ("the canary has no pod", false, 1, "0"),
+        (LOST_RECORD, false, 1, "0"),
+        ("the canary has no pod, and nobody else has", false, 4, "50"),
+        ("aborted", true, 1, "0"),
+        ("aborted, with one pod left", true, 3, "0"),
+        ("aborted, and nobody can take it", true, 4, "50"),
+    ] {
+        let mut w = World::new();
+        let canary = routed(&mut w, json!({"steps": [{"setWeight": 50}, {"pause": {}}]}));
+        let key = rollout(&mut w, 4, canary, json!({}));
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        w.wait(2000);
+        image(&mut w, &key, "demo:2");
+        w.until("paused", |w| is(w, &key, "Paused"));
+        assert_eq!(weight(&w), "50", "{case}");
+        // From now on a stable pod takes long to be ready, and without an abort a canary pod never is.
+        w.ready_after = Box::new(move |image| match image {
+            "demo:1" => Some(1000),
+            _ => aborts.then_some(1),
+        });
+        let stable = w
+            .objects
+            .iter()
+            .filter(|(key, pod)| key.kind == kinds::POD && pod["spec"]["containers"][0]["image"] == "demo:1");
+        let stable: Vec<Key> = stable.map(|(key, _)| key.clone()).take(lost).collect();
+        for pod in &stable {
+            w.objects.remove(pod);
+        }
+        w.run_sets();
+        if aborts {
+            w.patch(&key, &json!({"status": {"abort": true}}));
+        }
+        if case == LOST_RECORD {
+            w.patch(&key, &json!({"status": {"canary": {"weights": null}}}));
+        }
+        w.settle();
+        assert_eq!(weight(&w), then, "{case}");
+        assert_eq!(pods(&w, "demo:2"), 2, "{case}: they stay until the stable version is whole");
+        w.until("the stable version is whole again", |w| weight(w) == "0");
+    }
+}
+
 #[test]
 fn an_aborted_canary_keeps_its_pods_as_long_as_it_is_told_to() {
     for (delay, kept, gone) in [(0, 5000, None), (1000, 990, Some(1010)), (3, 2, Some(10))] {
@@ -259,6 +307,31 @@ fn a_restart_takes_no_more_pods_than_may_be_missing_and_waits_for_budgets() {
     });
     assert!(uids(&w).iter().all(|uid| !before.contains(uid)), "all are new");
     w.until("healthy", |w| is(w, &key, "Healthy"));
+}
+
+#[test]
+fn a_restart_takes_no_old_version_away_that_waits_for_its_end() {
+    // A17.9
+    let mut w = World::new();
+    let canary = routed(&mut w, json!({"scaleDownDelaySeconds": 100}));
+    let key = rollout(&mut w, 1, canary, json!({}));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    w.wait(10);
+    let wanted = |w: &World| set(w, "demo:1")["spec"]["replicas"].clone();
+    assert_eq!(wanted(&w), 1);
+    let at = w.now.to_string();
+    w.patch(&key, &json!({"spec": {"restartAt": at}}));
+    w.until("restarted", |w| {
+        assert_eq!(wanted(w), 1, "{}", w.dump());
+        w.get(&key)["status"]["restartedAt"] == *at
+    });
+    let made = |pod: &&Value| pod["metadata"]["creationTimestamp"].as_str() < Some(at.as_str());
+    assert_eq!(w.all(kinds::POD).iter().filter(|pod| made(pod)).count(), 0, "its last pod was replaced");
+    w.wait(60);
+    assert_eq!(wanted(&w), 1);
+    w.until("its end", |w| wanted(w) == 0);
 }
 
 #[test]

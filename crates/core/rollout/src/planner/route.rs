@@ -7,7 +7,6 @@ use super::news::{News, tell_weight};
 use crate::{
     routers,
     scene::Scene,
-    set::count,
     split::{self, Split},
     tell::Tell,
 };
@@ -36,7 +35,7 @@ pub(super) fn route(scene: &Scene<'_>, next: &mut RolloutStatus, news: &mut News
         return none;
     };
     let recorded = scene.status().canary.weights.as_ref();
-    let before = recorded.map_or(0, |weights| count(weights.canary.weight));
+    let before = split::current(scene);
     match routers::writes(scene, weight) {
         Ok(writes) => {
             let record = split::record(scene, next, &split.canary_hash, weight);
