@@ -96,6 +96,13 @@ impl Errors {
         self.add(ErrorKind::Invalid, path, value, detail);
     }
 
+    /// One error for each thing that is wrong with a text.
+    pub(super) fn all_invalid(&mut self, path: &str, text: &str, details: Vec<String>) {
+        for detail in details {
+            self.invalid(path, text, detail);
+        }
+    }
+
     pub(super) fn required(&mut self, path: impl Into<String>, detail: impl Into<String>) {
         self.add(ErrorKind::Required, path, Value::Null, detail);
     }

@@ -11,7 +11,6 @@ mod routing;
 mod spec;
 mod steps;
 mod strategy;
-mod syntax;
 mod template;
 mod unsupported;
 

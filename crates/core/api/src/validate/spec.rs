@@ -1,11 +1,12 @@
 //! `spec`, apart from strategy and template.
 
 use serde_json::Value;
+use serin_lang::names;
 
 use super::{
     Resolved,
     field::{ErrorKind, Errors},
-    strategy, syntax, template,
+    strategy, template,
 };
 use crate::{meta::LabelSelector, rollout::Rollout, wire::Wire};
 
@@ -60,12 +61,8 @@ fn workload_ref(rollout: &Rollout, errors: &mut Errors) {
 fn selector(selector: &LabelSelector, errors: &mut Errors) {
     let before = errors.0.len();
     for (key, value) in &selector.match_labels {
-        let problems = [(key, syntax::label_key(key)), (value, syntax::label_value(value))];
-        for (text, problem) in problems {
-            if let Some(problem) = problem {
-                errors.invalid("spec.selector.matchLabels", text.as_str(), problem);
-            }
-        }
+        errors.all_invalid("spec.selector.matchLabels", key, names::qualified(key));
+        errors.all_invalid("spec.selector.matchLabels", value, names::label_value(value));
     }
     for (index, expression) in selector.match_expressions.iter().enumerate() {
         let path = format!("spec.selector.matchExpressions[{index}]");
@@ -81,9 +78,7 @@ fn selector(selector: &LabelSelector, errors: &mut Errors) {
             ("In" | "NotIn" | "Exists" | "DoesNotExist", _) => {}
             (other, _) => errors.invalid(format!("{path}.operator"), other, "not a valid selector operator"),
         }
-        if let Some(problem) = syntax::label_key(&expression.key) {
-            errors.invalid(format!("{path}.key"), expression.key.as_str(), problem);
-        }
+        errors.all_invalid(&format!("{path}.key"), &expression.key, names::qualified(&expression.key));
     }
     if selector.is_empty() {
         errors.invalid("spec.selector", selector.write(), "empty selector is invalid for deployment");

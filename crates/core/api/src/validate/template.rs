@@ -6,12 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use serin_lang::quantity::Quantity;
+use serin_lang::{names, quantity::Quantity};
 
-use super::{
-    field::{ErrorKind, Errors},
-    syntax,
-};
+use super::field::{ErrorKind, Errors};
 use crate::meta::LabelSelector;
 
 /// Bytes of all annotations of an object; the API server's limit.
@@ -27,11 +24,8 @@ pub(super) fn check(template: &Value, selector: Option<&LabelSelector>, errors: 
         errors.invalid("spec.template.metadata.labels", found, detail);
     }
     for (key, value) in &labels {
-        for (text, problem) in [(key, syntax::label_key(key)), (value, syntax::label_value(value))] {
-            if let Some(problem) = problem {
-                errors.invalid("spec.template.labels", text.as_str(), problem);
-            }
-        }
+        errors.all_invalid("spec.template.labels", key, names::qualified(key));
+        errors.all_invalid("spec.template.labels", value, names::label_value(value));
     }
     annotations(&template["metadata"]["annotations"], errors);
     pod(&template["spec"], errors);
@@ -47,9 +41,7 @@ fn annotations(map: &Value, errors: &mut Errors) {
     let mut total = 0;
     for (key, value) in texts(map) {
         total += key.len() + value.len();
-        if let Some(problem) = syntax::label_key(&key.to_lowercase()) {
-            errors.invalid("spec.template.annotations", key, problem);
-        }
+        errors.all_invalid("spec.template.annotations", &key, names::qualified(&key.to_lowercase()));
     }
     if ANNOTATIONS_MAX < total {
         let detail = format!("may not be more than {ANNOTATIONS_MAX} bytes");
@@ -115,7 +107,7 @@ fn volumes(value: &Value, errors: &mut Errors) -> BTreeSet<String> {
         let name = volume["name"].as_str().unwrap_or_default();
         if name.is_empty() {
             errors.required(path, "");
-        } else if let Some(problem) = syntax::dns_label(name) {
+        } else if let Some(problem) = names::label(name) {
             errors.invalid(path, name, problem);
         } else if !names.insert(name.to_owned()) {
             errors.duplicate(path, name);
@@ -135,7 +127,7 @@ fn container(
     let name_path = format!("{path}.name");
     if name.is_empty() {
         errors.required(name_path, "");
-    } else if let Some(problem) = syntax::dns_label(name) {
+    } else if let Some(problem) = names::label(name) {
         errors.invalid(name_path, name, problem);
     } else if !names.insert(name.to_owned()) {
         errors.duplicate(name_path, name);

@@ -14,22 +14,19 @@ mod tests;
 
 pub use field::{FieldSelector, FieldTerm};
 
+use crate::names;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Longest accepted selector text in bytes; the API server's URL limit is of the same size.
 pub const MAX_SELECTOR_BYTES: usize = 16 * 1024;
-/// Longest name part of a label key and longest label value, from the label syntax of Kubernetes.
-const MAX_NAME_BYTES: usize = 63;
-/// Longest prefix of a label key: a DNS name.
-const MAX_PREFIX_BYTES: usize = 253;
 
-/// Why a selector was refused.
+/// Why a selector was refused, in the words of Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectorError {
     /// The text form is broken at a byte offset.
-    #[error("unable to parse requirement: {message} at position {at}")]
+    #[error("{message}")]
     Parse {
         /// Byte offset into the text.
         at: usize,
@@ -158,7 +155,8 @@ impl Selector {
                     let field = format!("matchLabels[{key}]");
                     let Some(value) = value.as_str() else { return invalid(&field, "must be a string") };
                     let values = vec![value.to_owned()];
-                    requirements.push(Requirement::new(&field, key, Operator::Equals, values)?);
+                    let path = format!("{field}.");
+                    requirements.push(Requirement::new(&path, key, Operator::Equals, values)?);
                 }
             }
             Some(_) => return invalid("matchLabels", "must be an object of strings"),
@@ -224,35 +222,29 @@ impl fmt::Display for Requirement {
 }
 
 impl Requirement {
-    fn new(
-        field: &str,
+    /// `path` says where it stands and ends with a dot, or is empty.
+    fn new(path: &str, key: &str, operator: Operator, values: Vec<String>) -> Result<Self, SelectorError> {
+        Self::checked(key, operator, values).or_else(|faults| {
+            let (field, message) = faults.into_iter().next().unwrap_or_default();
+            invalid(&format!("{path}{field}"), &message)
+        })
+    }
+
+    /// The requirement, or all of its faults: fields and what is wrong with them.
+    fn checked(
         key: &str,
         operator: Operator,
         mut values: Vec<String>,
-    ) -> Result<Self, SelectorError> {
-        check_key(field, key)?;
-        let expected = match operator {
-            Operator::In | Operator::NotIn => !values.is_empty(),
-            Operator::Exists | Operator::DoesNotExist => values.is_empty(),
-            _ => values.len() == 1,
-        };
-        if !expected {
-            return invalid(field, "wrong number of values for this operator");
-        }
-        for value in &values {
-            check_value(field, value)?;
-            let numeric = matches!(operator, Operator::GreaterThan | Operator::LessThan);
-            if numeric && value.parse::<i64>().is_err() {
-                return invalid(field, "for 'Gt', 'Lt' operators, the value must be an integer");
-            }
-        }
+    ) -> Result<Self, Vec<(String, String)>> {
         values.sort();
         values.dedup();
-        Ok(Self { key: key.to_owned(), operator, values })
+        let faults = faults(key, operator, &values);
+        if faults.is_empty() { Ok(Self { key: key.to_owned(), operator, values }) } else { Err(faults) }
     }
 
     fn from_expression(index: usize, expression: &Value) -> Result<Self, SelectorError> {
         let field = format!("matchExpressions[{index}]");
+        let path = format!("{field}.");
         let Some(key) = expression["key"].as_str() else {
             return invalid(&format!("{field}.key"), "Required value");
         };
@@ -277,7 +269,7 @@ impl Requirement {
             },
             _ => return invalid(&format!("{field}.values"), "must be a list of strings"),
         };
-        Self::new(&field, key, operator, values)
+        Self::new(&path, key, operator, values)
     }
 
     fn matches(&self, labels: &(impl Labels + ?Sized)) -> bool {
@@ -306,33 +298,45 @@ fn invalid<T>(field: &str, message: &str) -> Result<T, SelectorError> {
     Err(SelectorError::Invalid { field: field.to_owned(), message: message.to_owned() })
 }
 
-/// Checks the syntax of a label key: an optional DNS prefix with `/`, then a name.
-fn check_key(field: &str, key: &str) -> Result<(), SelectorError> {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let dns = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let prefix_ok = prefix.is_none_or(|p| {
-        let part_ok = |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
-        p.len() <= MAX_PREFIX_BYTES && p.chars().all(dns) && p.split('.').all(part_ok)
-    });
-    if name.is_empty() || !is_name(name) || !prefix_ok {
-        return invalid(field, &format!("invalid label key {key:?}"));
+/// Everything that is wrong with a requirement: the field and the fault.
+fn faults(key: &str, operator: Operator, values: &[String]) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    if let Some(fault) = bad_key(key) {
+        faults.push(("key".to_owned(), fault));
     }
-    Ok(())
+    let (expected, otherwise) = match operator {
+        Operator::In | Operator::NotIn => {
+            (!values.is_empty(), "for 'in', 'notin' operators, values set can't be empty")
+        }
+        Operator::Exists | Operator::DoesNotExist => {
+            (values.is_empty(), "values set must be empty for exists and does not exist")
+        }
+        Operator::GreaterThan | Operator::LessThan => {
+            (values.len() == 1, "for 'Gt', 'Lt' operators, exactly one value is required")
+        }
+        _ => (values.len() == 1, "exact-match compatibility requires one single value"),
+    };
+    if !expected {
+        let shown = values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
+        faults.push(("values".to_owned(), format!("Invalid value: []string{{{shown}}}: {otherwise}")));
+    }
+    if matches!(operator, Operator::GreaterThan | Operator::LessThan) {
+        for (index, value) in values.iter().enumerate().filter(|(_, value)| value.parse::<i64>().is_err()) {
+            let why = "for 'Gt', 'Lt' operators, the value must be an integer";
+            faults.push((format!("values[{index}]"), format!("Invalid value: {value:?}: {why}")));
+        }
+    }
+    for (index, value) in values.iter().enumerate() {
+        let wrong = names::label_value(value).join("; ");
+        if !wrong.is_empty() {
+            faults.push((format!("values[{index}][{key}]"), format!("Invalid value: {value:?}: {wrong}")));
+        }
+    }
+    faults
 }
 
-fn check_value(field: &str, value: &str) -> Result<(), SelectorError> {
-    if !value.is_empty() && !is_name(value) {
-        return invalid(field, &format!("invalid label value {value:?}"));
-    }
-    Ok(())
-}
-
-/// At most 63 bytes of letters, digits, `-`, `_`, `.`, with a letter or digit at both ends.
-fn is_name(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.len() <= MAX_NAME_BYTES
-        && text.chars().all(inner)
-        && edge(text.chars().next())
-        && edge(text.chars().last())
+/// What is wrong with the key of a label, if anything is.
+fn bad_key(key: &str) -> Option<String> {
+    let wrong = names::qualified(key).join("; ");
+    (!wrong.is_empty()).then(|| format!("Invalid value: {key:?}: {wrong}"))
 }

@@ -1,10 +1,11 @@
-//! The text form of label selectors.
+//! The text form of label selectors, and what is wrong with one in the words of Kubernetes.
 
-use super::{Operator, Requirement, Selector, SelectorError};
+use super::{Operator, Requirement, Selector, SelectorError, bad_key};
 
 /// Reads a selector; the caller has checked its length.
 pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
-    Parser { text, at: 0 }.selector()
+    let mut parser = Parser { text, at: 0 };
+    parser.selector().map_err(|message| SelectorError::Parse { at: parser.at, message })
 }
 
 /// The text form, one token at a time.
@@ -19,76 +20,114 @@ enum Token<'a> {
     Symbol(&'a str),
     End,
 }
+use Token::{End, Symbol, Word};
+
+impl<'a> Token<'a> {
+    fn text(self) -> &'a str {
+        match self {
+            Word(text) | Symbol(text) => text,
+            End => "",
+        }
+    }
+
+    /// The complaint about this token where something else should be.
+    fn not<T>(self, expected: &str) -> Result<T, String> {
+        Err(format!("found '{}', expected: {expected}", self.text()))
+    }
+}
 
 impl<'a> Parser<'a> {
-    fn selector(mut self) -> Result<Selector, SelectorError> {
+    fn selector(&mut self) -> Result<Selector, String> {
         let mut requirements = Vec::new();
-        if self.peek() == Token::End {
-            return Ok(Selector::everything());
+        match self.peek() {
+            End => return Ok(Selector::everything()),
+            Word(_) | Symbol("!") => {}
+            other @ Symbol(_) => return other.not("!, identifier, or 'end of string'"),
         }
         loop {
-            requirements.push(self.requirement()?);
+            let read = self.requirement();
+            requirements.push(read.map_err(|why| format!("unable to parse requirement: {why}"))?);
             match self.next() {
-                Token::End => return Ok(Selector::of(requirements)),
-                Token::Symbol(",") if self.peek() != Token::End => {}
-                _ => return self.fail("expected ',' and another requirement"),
+                End => return Ok(Selector::of(requirements)),
+                Symbol(",") => {}
+                other => return other.not("',' or 'end of string'"),
+            }
+            match self.peek() {
+                Word(_) | Symbol("!") => {}
+                other => return other.not("identifier after ','"),
             }
         }
     }
 
-    fn requirement(&mut self) -> Result<Requirement, SelectorError> {
-        let negated = self.peek() == Token::Symbol("!");
+    fn requirement(&mut self) -> Result<Requirement, String> {
+        let negated = self.peek() == Symbol("!");
         if negated {
             self.next();
         }
-        let Token::Word(key) = self.next() else { return self.fail("expected a label key") };
-        if negated {
-            return Requirement::new("key", key, Operator::DoesNotExist, Vec::new());
-        }
-        let operator = match self.peek() {
-            Token::End | Token::Symbol(",") => {
-                return Requirement::new("key", key, Operator::Exists, Vec::new());
-            }
-            Token::Symbol("=") => Operator::Equals,
-            Token::Symbol("==") => Operator::DoubleEquals,
-            Token::Symbol("!=") => Operator::NotEquals,
-            Token::Symbol(">") => Operator::GreaterThan,
-            Token::Symbol("<") => Operator::LessThan,
-            Token::Word("in") => Operator::In,
-            Token::Word("notin") => Operator::NotIn,
-            _ => {
-                self.next();
-                return self.fail("expected one of in, notin, =, ==, !=, >, <");
-            }
+        let key = match self.next() {
+            Word(key) => key,
+            other => return other.not("identifier"),
         };
-        self.next();
+        if let Some(fault) = bad_key(key) {
+            return Err(format!("<nil>: {fault}"));
+        }
+        if negated {
+            return requirement(key, Operator::DoesNotExist, Vec::new());
+        }
+        if matches!(self.peek(), End | Symbol(",")) {
+            return requirement(key, Operator::Exists, Vec::new());
+        }
+        let operator = match self.next() {
+            Symbol("=") => Operator::Equals,
+            Symbol("==") => Operator::DoubleEquals,
+            Symbol("!=") => Operator::NotEquals,
+            Symbol(">") => Operator::GreaterThan,
+            Symbol("<") => Operator::LessThan,
+            Word("in") => Operator::In,
+            Word("notin") => Operator::NotIn,
+            other => return other.not("in, notin, =, ==, !=, gt, lt"),
+        };
         let values = match operator {
             Operator::In | Operator::NotIn => self.set()?,
-            _ => vec![self.value()],
+            _ => vec![self.value()?],
         };
-        Requirement::new("values", key, operator, values)
+        requirement(key, operator, values)
     }
 
-    fn value(&mut self) -> String {
-        match self.peek() {
-            Token::Word(word) => {
-                self.next();
-                word.to_owned()
-            }
-            _ => String::new(),
+    fn value(&mut self) -> Result<String, String> {
+        if matches!(self.peek(), End | Symbol(",")) {
+            return Ok(String::new());
+        }
+        match self.next() {
+            Word(word) => Ok(word.to_owned()),
+            other => other.not("identifier"),
         }
     }
 
-    fn set(&mut self) -> Result<Vec<String>, SelectorError> {
-        if self.next() != Token::Symbol("(") {
-            return self.fail("expected '('");
+    /// A list in parentheses; between two commas, or beside one, is the empty text.
+    fn set(&mut self) -> Result<Vec<String>, String> {
+        match self.next() {
+            Symbol("(") => {}
+            // Without a comma, as in Kubernetes.
+            other => return Err(format!("found '{}' expected: '('", other.text())),
         }
-        let mut values = vec![self.value()];
+        if !matches!(self.peek(), Word(_) | Symbol("," | ")")) {
+            return self.next().not("',', ')' or identifier");
+        }
+        let mut values = Vec::new();
         loop {
+            match self.peek() {
+                Word(word) => {
+                    self.next();
+                    values.push(word.to_owned());
+                }
+                Symbol("," | ")") => values.push(String::new()),
+                _ => return self.next().not("',', or identifier"),
+            }
             match self.next() {
-                Token::Symbol(")") => return Ok(values),
-                Token::Symbol(",") => values.push(self.value()),
-                _ => return self.fail("expected ',' or ')'"),
+                Symbol(")") => return Ok(values),
+                Symbol(",") => {}
+                other => return other.not("',' or ')'"),
             }
         }
     }
@@ -104,14 +143,21 @@ impl<'a> Parser<'a> {
             ["==", "!=", "=", "!", ">", "<", "(", ")", ","].into_iter().find(|one| rest.starts_with(one));
         if let Some(symbol) = symbol {
             self.at += symbol.len();
-            return Token::Symbol(symbol);
+            return Symbol(symbol);
         }
         let length = rest.find(|c: char| c.is_whitespace() || "=!><(),".contains(c)).unwrap_or(rest.len());
         self.at += length;
-        if length == 0 { Token::End } else { Token::Word(&rest[..length]) }
+        if length == 0 { End } else { Word(&rest[..length]) }
     }
+}
 
-    fn fail<T>(&self, message: &str) -> Result<T, SelectorError> {
-        Err(SelectorError::Parse { at: self.at, message: message.to_owned() })
-    }
+/// A requirement, or all of its faults as Kubernetes joins them.
+fn requirement(key: &str, operator: Operator, values: Vec<String>) -> Result<Requirement, String> {
+    Requirement::checked(key, operator, values).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(|(field, why)| format!("{field}: {why}")).collect();
+        match faults.as_slice() {
+            [one] => one.clone(),
+            all => format!("[{}]", all.join(", ")),
+        }
+    })
 }

@@ -46,6 +46,45 @@ fn broken_text_is_refused() {
 }
 
 #[test]
+fn broken_text_is_refused_in_the_words_of_kubernetes() {
+    let operators = "expected: in, notin, =, ==, !=, gt, lt";
+    for (text, words) in [
+        (",a", "found ',', expected: !, identifier, or 'end of string'".to_owned()),
+        ("a,", "found '', expected: identifier after ','".to_owned()),
+        ("a=b,=", "found '=', expected: identifier after ','".to_owned()),
+        ("a=b c=d", "found 'c', expected: ',' or 'end of string'".to_owned()),
+        ("!a=b", "found '=', expected: ',' or 'end of string'".to_owned()),
+        ("!", "unable to parse requirement: found '', expected: identifier".to_owned()),
+        ("a b", format!("unable to parse requirement: found 'b', {operators}")),
+        ("a!", format!("unable to parse requirement: found '!', {operators}")),
+        ("a==(", "unable to parse requirement: found '(', expected: identifier".to_owned()),
+        ("a in 1", "unable to parse requirement: found '1' expected: '('".to_owned()),
+        ("a in (", "unable to parse requirement: found '', expected: ',', ')' or identifier".to_owned()),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'".to_owned()),
+        ("a in (b,", "unable to parse requirement: found '', expected: ',', or identifier".to_owned()),
+        (
+            "a>x",
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value \
+             must be an integer"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(Selector::parse(text).unwrap_err().to_string(), words, "{text}");
+    }
+    for (text, start) in [
+        ("-a", "unable to parse requirement: <nil>: Invalid value: \"-a\": name part must consist of"),
+        ("a in (b,-)", "unable to parse requirement: values[0][a]: Invalid value: \"-\": a valid label must"),
+        (
+            "a in (-,.)",
+            "unable to parse requirement: [values[0][a]: Invalid value: \"-\": a valid label must",
+        ),
+    ] {
+        let words = Selector::parse(text).unwrap_err().to_string();
+        assert!(words.starts_with(start), "{text}: {words}");
+    }
+}
+
+#[test]
 fn an_object_matches_and_prints_as_in_kubernetes() {
     for (object, printed, matches) in [
         (json!({}), "", true),
@@ -80,14 +119,14 @@ fn a_broken_object_names_its_field() {
         (json!([]), "selector"),
         (json!({"matchLabels": []}), "matchLabels"),
         (json!({"matchLabels": {"a": 1}}), "matchLabels[a]"),
-        (json!({"matchLabels": {"a b": "1"}}), "matchLabels[a b]"),
+        (json!({"matchLabels": {"a b": "1"}}), "matchLabels[a b].key"),
         (json!({"matchExpressions": [{"key": "a"}]}), "matchExpressions[0].operator"),
         (json!({"matchExpressions": [{"key": "a", "operator": "Is"}]}), "matchExpressions[0].operator"),
         (json!({"matchExpressions": [{"operator": "In"}]}), "matchExpressions[0].key"),
-        (json!({"matchExpressions": [{"key": "a", "operator": "In"}]}), "matchExpressions[0]"),
+        (json!({"matchExpressions": [{"key": "a", "operator": "In"}]}), "matchExpressions[0].values"),
         (
             json!({"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["x"]}]}),
-            "matchExpressions[0]",
+            "matchExpressions[0].values",
         ),
     ] {
         match Selector::from_object(&object) {

@@ -2,8 +2,9 @@
 
 mod defaults;
 mod definition;
-mod names;
 mod pod;
+pub(crate) mod scale;
+mod selector;
 mod service;
 mod validate;
 

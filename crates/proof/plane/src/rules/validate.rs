@@ -1,9 +1,10 @@
 //! The validation of built-in kinds that clients and controllers can run into, in Kubernetes' words.
 
 use serde_json::Value;
-use serin_lang::selector::{Selector, SelectorError};
+use serin_lang::names;
+use serin_lang::selector::Selector;
 
-use super::names;
+use super::selector;
 use crate::cluster::Place;
 use crate::schema::{FieldError, FieldErrorKind};
 use crate::status::cause;
@@ -55,7 +56,7 @@ fn metadata(place: &Place, metadata: &Value, causes: &mut Vec<FieldError>) {
     let mut bytes = 0;
     for (key, value) in annotations {
         bytes += key.len() + value.as_str().map_or(0, str::len);
-        if let Some(why) = names::qualified(&key.to_lowercase()) {
+        for why in names::qualified(&key.to_lowercase()) {
             causes.push(cause::invalid("metadata.annotations", &key.as_str().into(), &why));
         }
     }
@@ -70,12 +71,12 @@ fn metadata(place: &Place, metadata: &Value, causes: &mut Vec<FieldError>) {
 /// Kubernetes' own limit on all annotations of an object together.
 const ANNOTATIONS_BYTES_MAX: usize = 256 * 1024;
 
-fn labels(labels: &Value, path: &str, causes: &mut Vec<FieldError>) {
+pub(super) fn labels(labels: &Value, path: &str, causes: &mut Vec<FieldError>) {
     for (key, value) in labels.as_object().into_iter().flatten() {
-        if let Some(why) = names::qualified(key) {
+        for why in names::qualified(key) {
             causes.push(cause::invalid(path, &key.as_str().into(), &why));
         }
-        if let Some(why) = names::label_value(value.as_str().unwrap_or_default()) {
+        for why in names::label_value(value.as_str().unwrap_or_default()) {
             causes.push(cause::invalid(path, value, &why));
         }
     }
@@ -111,6 +112,7 @@ fn workload(place: &Place, object: &Value, old: Option<&Value>, causes: &mut Vec
         let value = &selector[*field];
         value.as_object().is_none_or(serde_json::Map::is_empty) && value.as_array().is_none_or(Vec::is_empty)
     });
+    selector::validate(selector, "spec.selector", causes);
     if selector.is_null() {
         causes.push(cause::required("spec.selector", ""));
     } else if empty {
@@ -129,10 +131,7 @@ fn workload(place: &Place, object: &Value, old: Option<&Value>, causes: &mut Vec
             labels_of,
             "`selector` does not match template `labels`",
         )),
-        Err(SelectorError::Invalid { field, message }) => {
-            causes.push(cause::invalid(format!("spec.selector.{field}"), selector, &message));
-        }
-        Err(error) => causes.push(cause::invalid("spec.selector", selector, &error.to_string())),
+        Err(_) => causes.push(cause::invalid("spec.selector", selector, "invalid label selector")),
     }
     labels(labels_of, "spec.template.metadata.labels", causes);
     if let Some(old) = old
@@ -433,4 +432,5 @@ fn budget(object: &Value, causes: &mut Vec<FieldError>) {
         causes.push(cause::invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
     }
     not_negative(spec, "spec", &["minAvailable", "maxUnavailable"], causes);
+    selector::validate(&spec["selector"], "spec.selector", causes);
 }

@@ -29,7 +29,8 @@ impl Cluster {
                 Refusal::bad_request(format!("spec.replicas: Invalid value: {value}: not a number"))
             })?,
         };
-        if replicas < 0 {
+        // A custom resource is refused as a whole, when it is written below.
+        if replicas < 0 && !place.kind.custom {
             let cause =
                 cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
             return Err(Refusal::invalid("autoscaling", "Scale", &place.key.name, &[cause]));

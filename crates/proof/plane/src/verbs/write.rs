@@ -71,7 +71,7 @@ impl Cluster {
         {
             fields.shift_remove("status");
         }
-        self.prepare(&place, &mut object, None)?;
+        self.prepare(&place, &mut object, None, Part::Main)?;
         if self.store.get(&place.resource, &place.key).is_some() {
             return Err(Refusal::already_exists(place.about(), &place.key.name));
         }
@@ -99,7 +99,7 @@ impl Cluster {
         let old = self.object(place)?;
         self.same_identity(place, &old, &mut object, options)?;
         carry_over(place, &old, &mut object, part);
-        self.prepare(place, &mut object, Some(&old))?;
+        self.prepare(place, &mut object, Some(&old), part)?;
         rules::on_update(self, place, &old, &mut object, part)?;
         if changed_beyond_metadata(place, &old, &object, part) && rules::has_generation(&place.kind) {
             let next = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
@@ -242,7 +242,13 @@ impl Cluster {
     }
 
     /// Prunes, defaults and validates.
-    fn prepare(&self, place: &Place, object: &mut Value, old: Option<&Value>) -> Result<(), Refusal> {
+    fn prepare(
+        &self,
+        place: &Place,
+        object: &mut Value,
+        old: Option<&Value>,
+        part: Part,
+    ) -> Result<(), Refusal> {
         let mut causes = Vec::new();
         if let Some(schema) = &place.kind.schema {
             schema.default(object);
@@ -251,6 +257,7 @@ impl Cluster {
                 None => schema.validate(object),
             });
         }
+        causes.extend(rules::scale::validate(place, object, part));
         rules::default(place, object);
         causes.extend(rules::validate(place, object, old));
         match causes.as_slice() {
