@@ -22,8 +22,8 @@ pub(crate) enum Stop {
     Conflict(String),
     /// The API said no.
     Refused(Refused),
-    /// The API did not answer.
-    Unreachable { message: String, retry_after: Option<Duration> },
+    /// The API did not answer, or not with a judgement; `answer` is what it said, if it did.
+    Unreachable { message: String, retry_after: Option<Duration>, answer: Option<Refused> },
     /// We may no longer write.
     Halted,
 }
@@ -52,8 +52,8 @@ pub(crate) async fn apply(cluster: &Cluster, act: Act, halt: &CancellationToken)
             }
             Written::Refused(refused) => applied.stopped = Some(Stop::Refused(refused)),
             Written::Conflict(message) => applied.stopped = Some(Stop::Conflict(message)),
-            Written::Unreachable { message, retry_after } => {
-                applied.stopped = Some(Stop::Unreachable { message, retry_after });
+            Written::Unreachable { message, retry_after, answer } => {
+                applied.stopped = Some(Stop::Unreachable { message, retry_after, answer });
             }
         }
         if applied.stopped.is_some() {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use serin_cluster::{Backoff, State};
 use serin_kernel::{Act, Answer, Answers, Ask, Freeze, Key, Moment, Object, Observed, Plan, Question};
 use tokio::time::Instant;
@@ -26,8 +27,11 @@ use crate::{
 const AFTER_FAILURE: Backoff = Backoff { first: Duration::from_millis(5), most: Duration::from_secs(10) };
 /// After a conflict: the change that caused it is on its way to us and will wake the object by itself.
 const AFTER_CONFLICT: Backoff = Backoff { first: Duration::from_millis(10), most: Duration::from_secs(1) };
-/// Rounds of questions in one pass. Planners need one, perhaps two.
+/// Rounds of questions that are answered in one pass. Planners need one, perhaps two.
 const ROUNDS_MAX: u32 = 8;
+/// So many failures in a row, and the planner is told of a server's error: after some tenths of a second, which a hiccup
+/// of the server or of its database does not last. A webhook that is down does.
+const TOLD_AFTER: u32 = 5;
 /// A planner that asks to be woken at a time that has passed gets this much later: it must not spin.
 const WAKE_MIN: Duration = Duration::from_secs(1);
 
@@ -45,8 +49,23 @@ enum End {
     Stopped(Stop),
 }
 
-/// A pass for the object that is due, and its next wake-up.
+/// A pass for the object that is due, and its next wake-up. A panic on the way, which no planner's is, is a failure like
+/// others: the object must not count as being planned for ever.
 pub(crate) async fn pass(shared: &Shared, lane: &Lane, due: Due<Key>) {
+    let key = due.key.clone();
+    let Err(panic) = AssertUnwindSafe(unguarded(shared, lane, due)).catch_unwind().await else { return };
+    let failures = {
+        let mut records = shared.records.lock();
+        let record = records.entry(key.clone()).or_default();
+        record.errors += 1;
+        record.failures = record.failures.saturating_add(1);
+        record.failures
+    };
+    tracing::error!(object = %key, "a pass broke off: {}", message(&*panic));
+    lane.back_off(&key, AFTER_FAILURE.wait(failures));
+}
+
+async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
     let started = Instant::now();
     let key = due.key;
     if due.cause == Cause::Timer {
@@ -64,6 +83,7 @@ pub(crate) async fn pass(shared: &Shared, lane: &Lane, due: Due<Key>) {
                 record.failures = record.failures.saturating_add(1);
                 record.refused = match stop {
                     Stop::Refused(refused) => Some(refused.clone()),
+                    Stop::Unreachable { answer, .. } if TOLD_AFTER <= record.failures => answer.clone(),
                     _ => None,
                 };
                 record.errors += u64::from(matches!(stop, Stop::Refused(_) | Stop::Unreachable { .. }));
@@ -156,10 +176,11 @@ async fn on_ice(shared: &Shared, lane: &Lane, object: &Object, cause: Cause) -> 
 /// Asks the planner, and answers what it asks, until it acts.
 async fn think(shared: &Shared, lane: &Lane, observed: &Observed) -> Result<Act, Freeze> {
     let mut answers = Answers::new();
-    for _ in 0..=ROUNDS_MAX {
+    for round in 0..=ROUNDS_MAX {
         let now = shared.cluster.now();
         match guarded(|| lane.planner.plan(observed, &answers, now))? {
             Plan::Act(act) => return Ok(act),
+            Plan::Ask(_) if round == ROUNDS_MAX => break,
             Plan::Ask(asks) => {
                 for Ask { id, question } in asks {
                     let answer = answer(shared, question).await;

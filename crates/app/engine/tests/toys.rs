@@ -9,13 +9,15 @@ use std::{
     time::Duration,
 };
 
+use futures::{future::BoxFuture, stream::BoxStream};
 use serde_json::{Value, json};
-use serin_cluster::{Cluster, Failure, MemoryApi, Settings, clock};
+use serin_cluster::{Api, Call, Cluster, Failure, Listed, Scope, Seen, Settings, clock};
 use serin_engine::{Engine, Options};
 use serin_kernel::{
     Act, Answer, Answers, Ask, Change, Event, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan,
     Planner, Propagation, Question, Write,
 };
+use serin_memory::MemoryApi;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -146,11 +148,16 @@ const START: i64 = 1_700_000_000;
 
 impl World {
     fn new(prepare: impl FnOnce(&MemoryApi)) -> Self {
+        Self::behind(prepare, |api| Arc::new(api))
+    }
+
+    /// A world whose cluster reaches the API through `door`.
+    fn behind(prepare: impl FnOnce(&MemoryApi), door: impl FnOnce(MemoryApi) -> Arc<dyn Api>) -> Self {
         let api = MemoryApi::new();
         prepare(&api);
         let settings = Settings::new(clock::from_start(Moment::from_secs(START)));
         let stop = CancellationToken::new();
-        let cluster = Cluster::new(Arc::new(api.clone()), settings, CancellationToken::new());
+        let cluster = Cluster::new(door(api.clone()), settings, CancellationToken::new());
         let toys = Toys::default();
         let plans = toys.plans.clone();
         let planners: Vec<Box<dyn Planner>> = vec![Box::new(toys), Box::new(Alarms)];
@@ -265,6 +272,77 @@ async fn a_bad_object_is_frozen_says_so_and_thaws_when_it_is_changed() {
         world.api.edit(&toy("bad"), |toy| toy["spec"] = json!({"size": 1}));
         world.until("mended", &toy("bad"), |toy| parts(toy) == Some(1)).await;
         assert!(!world.engine.snapshot().objects[&toy("bad")].frozen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_questions_are_answered_so_many_times() {
+    let world = World::new(|api| api.put(&toy("a"), json!({"spec": {"mood": "ask"}})));
+    world.until("endless", &toy("a"), |toy| toy["status"]["frozen"].is_string()).await;
+    let answered = world.api.requests().iter().filter(|request| *request == "get parts x").count();
+    assert_eq!(answered, 8, "an answer that nobody will hear is not asked for");
+}
+
+/// Panics in the middle of the first changes, as a defect outside every planner would.
+struct Trapdoor {
+    api: MemoryApi,
+    opens: AtomicU32,
+}
+
+impl Api for Trapdoor {
+    fn list<'a>(&'a self, scope: &'a Scope, next: Option<&'a str>) -> BoxFuture<'a, Result<Listed, Failure>> {
+        self.api.list(scope, next)
+    }
+
+    fn watch<'a>(
+        &'a self,
+        scope: &'a Scope,
+        since: &'a str,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Seen, Failure>>, Failure>> {
+        self.api.watch(scope, since, patience)
+    }
+
+    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Value, Failure>> {
+        self.api.read(key)
+    }
+
+    fn call<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Value, Failure>> {
+        let opens = self.opens.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        assert!(call.target.kind != PART || opens.is_err(), "the floor gives way");
+        self.api.call(call)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_outside_planning_does_not_hold_an_object_up_for_ever() {
+    let world = World::behind(
+        |api| api.put(&toy("a"), sized(2)),
+        |api| Arc::new(Trapdoor { api, opens: AtomicU32::new(3) }),
+    );
+    world.until("tried again", &toy("a"), |toy| parts(toy) == Some(2)).await;
+    let stats = world.engine.snapshot();
+    assert_eq!((stats.objects[&toy("a")].errors, stats.kinds["toys"].running), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_planner_hears_of_a_servers_error_that_lasts() {
+    let webhook =
+        |code| Failure::Unreachable { code, message: "failed calling webhook".to_owned(), retry_after: None };
+    for (case, failure, times, told) in [
+        ("a hiccup", webhook(500), 4, false),
+        ("a webhook that is down", webhook(500), 5, true),
+        ("a server that is not there", webhook(503), 9, false),
+        ("no answer", Failure::unreachable("cut"), 9, false),
+    ] {
+        let world = World::new(|_| ());
+        world.cluster.ensure(PART);
+        sleep(Duration::from_secs(1)).await;
+        world.api.fail_calls("parts", failure, times);
+        world.api.put(&toy("a"), sized(2));
+        let done = world.until(case, &toy("a"), |toy| parts(toy) == Some(2)).await;
+        let problem = done["status"].get("problem");
+        assert_eq!(problem, told.then_some(&json!("failed calling webhook")), "{case}");
     }
 }
 

@@ -99,8 +99,14 @@ pub enum Written {
         message: String,
         /// How long the API asked us to wait.
         retry_after: Option<Duration>,
+        /// The server's own error, such as a webhook of its that does not answer: when it lasts, people must hear of it.
+        answer: Option<Refused>,
     },
 }
+
+/// The status of an answer by which a server says what went wrong inside it. Others of its kind (502, 503, 504) say that
+/// it, or something before it, is not there.
+const INTERNAL_ERROR: u16 = 500;
 
 /// A cluster: caches to read from, and writes that are laid over them at once. Cloning is cheap.
 #[derive(Clone)]
@@ -236,9 +242,7 @@ impl Cluster {
     /// When there was no answer, or the object is not readable; that it does not exist is an answer.
     pub async fn read(&self, key: &Key) -> Result<Option<Object>, Failure> {
         self.inner.limit.take().await;
-        let answer = self.inner.api.read(key).await;
-        self.inner.counts.object(key, "get", code_of(&answer));
-        match answer {
+        match self.inner.read_now(key).await {
             Ok(value) => Ok(self.inner.object(key.kind, value)),
             Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(failure),
@@ -274,8 +278,10 @@ impl Cluster {
                 }
                 Written::Refused(refused(key, code, &reason, message))
             }
-            Err(Failure::Unreachable { message, retry_after, .. }) => {
-                Written::Unreachable { message, retry_after }
+            Err(Failure::Unreachable { code, message, retry_after }) => {
+                let own = code == INTERNAL_ERROR && !message.is_empty();
+                let answer = own.then(|| refused(key, code, "InternalError", message.clone()));
+                Written::Unreachable { message, retry_after, answer }
             }
         }
     }
@@ -347,8 +353,20 @@ impl Inner {
 
     pub(crate) async fn call(&self, call: Call) -> Result<Value, Failure> {
         self.limit.take().await;
-        let answer = self.api.call(&call).await;
+        self.call_now(&call).await
+    }
+
+    /// A change that does not wait for the limit.
+    pub(crate) async fn call_now(&self, call: &Call) -> Result<Value, Failure> {
+        let answer = self.api.call(call).await;
         self.counts.object(&call.target, call.verb.name(), code_of(&answer));
+        answer
+    }
+
+    /// A look that does not wait for the limit.
+    pub(crate) async fn read_now(&self, key: &Key) -> Result<Value, Failure> {
+        let answer = self.api.read(key).await;
+        self.counts.object(key, "get", code_of(&answer));
         answer
     }
 

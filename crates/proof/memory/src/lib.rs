@@ -1,7 +1,12 @@
 //! An API in memory, for tests: versions, conflicts, watches with history, and failures on demand.
 //!
-//! It keeps what objects it is given, whatever their kind, and knows no controllers, no validation, and no garbage
-//! collection; `serin-plane` is the cluster that has those.
+//! Property: what it answers, a real API could have answered; it passes the conformance suite of `serin-cluster`.
+//!
+//! Reason: what stands on [`Api`] is tested for what it does when requests fail in one certain order, which a whole
+//! cluster cannot be made to do.
+//!
+//! What this crate does not do: it keeps whatever objects it is given, of any kind, and knows no controllers, no
+//! validation and no garbage collection; `serin-plane` is the cluster that has those.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,13 +21,12 @@ use futures::{
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use serin_cluster::{Api, Call, Failure, Listed, Scope, Seen, Verb};
 use serin_kernel::{Key, Kind, Precondition};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
-
-use crate::{Api, Call, Failure, Listed, Scope, Seen, Verb};
 
 /// An API in memory. Clones share one world.
 #[derive(Clone)]
@@ -197,7 +201,7 @@ impl World {
                 let mut object = found()?;
                 guard(&object, patch.pointer("/metadata/uid"), patch.pointer("/metadata/resourceVersion"))?;
                 let before = object.clone();
-                merge(&mut object, patch);
+                json_patch::merge(&mut object, patch);
                 Ok(if object == before { object } else { self.store(key, object) })
             }
             Verb::Delete(_, precondition) => {
@@ -359,24 +363,4 @@ fn guard(object: &Value, uid: Option<&Value>, version: Option<&Value>) -> Result
 
 fn not_found(key: &Key) -> Failure {
     Failure::NotFound { message: format!("{} \"{}\" not found", key.kind, key.name) }
-}
-
-/// RFC 7396.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (name, value) in patch {
-        if value.is_null() {
-            if let Some(map) = target.as_object_mut() {
-                map.remove(name);
-            }
-        } else {
-            merge(&mut target[name.as_str()], value);
-        }
-    }
 }
