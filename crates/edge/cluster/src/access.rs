@@ -3,15 +3,18 @@
 //! Property: what a flag says wins over the kubeconfig, and the kubeconfig over the service account inside a pod, in the
 //! order that kubectl has.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
+use http::header::{HeaderValue, USER_AGENT};
 use kube::{
     Client, Config,
     config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig},
 };
 
+use crate::kube_api::chain;
+
 /// kubectl's connection flags. Empty or `None` means not given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Access {
     /// Path of the kubeconfig; otherwise `$KUBECONFIG`, then `~/.kube/config`, then the pod's service account.
     pub kubeconfig: Option<PathBuf>,
@@ -45,31 +48,74 @@ pub struct Access {
     pub impersonate_uid: Option<String>,
 }
 
-/// The cluster cannot be reached because of how it was named.
-#[derive(Debug, thiserror::Error)]
-#[error("{problem}")]
-pub struct AccessError {
-    problem: String,
-}
-
-impl AccessError {
-    pub(crate) fn new(what: &str, error: &dyn std::error::Error) -> Self {
-        let mut problem = format!("{what}: {error}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            problem = format!("{problem}: {cause}");
-            source = cause.source();
-        }
-        Self { problem }
+/// Without what must stay secret: a token is shown as given or not.
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kubeconfig, context, cluster, user, namespace, server, token, .. } = self;
+        f.debug_struct("Access")
+            .field("kubeconfig", kubeconfig)
+            .field("context", context)
+            .field("cluster", cluster)
+            .field("user", user)
+            .field("namespace", namespace)
+            .field("server", server)
+            .field("token", &token.as_ref().map(|_| "***"))
+            .finish_non_exhaustive()
     }
 }
 
+/// The cluster cannot be reached because of how it was named.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct AccessError {
+    /// What was given, or what to give.
+    what: String,
+    #[source]
+    cause: Cause,
+}
+
+/// Why, in one text: the errors of the client library repeat what caused them, so a chain of them would say it twice.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(String);
+
+impl AccessError {
+    fn new(what: &str, error: &dyn std::error::Error) -> Self {
+        Self { what: what.to_owned(), cause: Cause(chain(error)) }
+    }
+}
+
+/// A way to a cluster.
+#[derive(Clone)]
+pub struct Connection {
+    /// Carries requests; retries nothing by itself.
+    pub client: Client,
+    /// The namespace that is meant when none is named: of the flag, of the context, or of the pod that we run in.
+    pub namespace: String,
+    /// The server's address, for messages.
+    pub server: String,
+}
+
 impl Access {
-    /// The configuration that flags, files and the environment come to.
+    /// The way to the cluster that is meant, for a client that calls itself `agent` in the server's audit log. Sends
+    /// nothing yet. The client retries nothing by itself: we count requests, wait as the API asks, and back off per
+    /// object, and a client that retries hides all that.
     ///
     /// # Errors
-    /// When a file cannot be read, or a context, cluster or user in it does not exist.
-    pub async fn config(&self) -> Result<Config, AccessError> {
+    /// When a file cannot be read, a context, cluster or user in it does not exist, or the TLS configuration is unusable.
+    pub async fn connect(&self, agent: &str) -> Result<Connection, AccessError> {
+        let mut config = self.config().await?;
+        let (namespace, server) = (config.default_namespace.clone(), config.cluster_url.to_string());
+        config.default_retry = false;
+        if let Ok(agent) = HeaderValue::from_str(agent) {
+            config.headers.push((USER_AGENT, agent));
+        }
+        let client = Client::try_from(config).map_err(|e| AccessError::new("client", &e))?;
+        Ok(Connection { client, namespace, server })
+    }
+
+    /// The configuration that flags, files and the environment come to.
+    async fn config(&self) -> Result<Config, AccessError> {
         let options = KubeConfigOptions {
             context: self.context.clone(),
             cluster: self.cluster.clone(),
@@ -104,17 +150,6 @@ impl Access {
             config.default_namespace.clone_from(namespace);
         }
         Ok(config)
-    }
-
-    /// A client for the configured cluster, and the namespace that commands without one mean.
-    ///
-    /// # Errors
-    /// As [`Access::config`], or when the TLS configuration is unusable.
-    pub async fn connect(&self) -> Result<(Client, String), AccessError> {
-        let config = self.config().await?;
-        let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|e| AccessError::new("client", &e))?;
-        Ok((client, namespace))
     }
 
     async fn without_file(&self) -> Result<Config, AccessError> {
@@ -174,5 +209,31 @@ impl Access {
 fn replace(target: &mut Option<String>, flag: Option<&String>) {
     if flag.is_some() {
         *target = flag.cloned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let access = Access {
+            server: Some("https://here".to_owned()),
+            token: Some("sesame".to_owned()),
+            ..Access::default()
+        };
+        let shown = format!("{access:?}");
+        assert!(shown.contains("https://here") && shown.contains("***"), "{shown}");
+        assert!(!shown.contains("sesame"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn an_error_says_what_was_given_and_its_cause_why() {
+        let access = Access { kubeconfig: Some("/nowhere/config".into()), ..Access::default() };
+        let error = access.connect("serin-test").await.map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "--kubeconfig");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause.matches("No such file").count(), 1, "{cause}");
     }
 }

@@ -1,7 +1,7 @@
 //! The contract over `kube::Client`: paths, bodies, and lines of a watch.
 //!
 //! One request per call and no retry: a client that retries behind our back hides overload and doubles back-off
-//! ([`KubeApi::connect`] switches kube's own retries off).
+//! ([`crate::access::Access::connect`] switches kube's own retries off).
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use futures::{
 };
 use http::{Method, Request, Response, header};
 use http_body_util::{BodyDataStream, BodyExt};
-use kube::{Client, Config, client::Body};
+use kube::{Client, client::Body};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serin_kernel::{Key, Kind, Precondition, Propagation};
 use tokio::time::timeout;
 
-use crate::{Api, Call, Failure, Listed, Scope, Seen, Verb, access::AccessError, classify};
+use crate::{Api, Call, Failure, Listed, Scope, Seen, Verb, classify};
 
 /// How long an answer may take. The API server itself gives up after 60 s; half of that leaves time to try again
 /// before a lease is lost on a slow path.
@@ -45,14 +45,6 @@ impl KubeApi {
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
-    }
-
-    /// Speaks to the cluster of `config`, calling itself `agent` in the server's audit log. Sends nothing yet.
-    ///
-    /// # Errors
-    /// When the configuration is not usable, for example because a certificate cannot be read.
-    pub fn connect(config: Config, agent: &str) -> Result<Self, AccessError> {
-        client(config, agent).map(Self::new)
     }
 
     async fn send(&self, request: Request<Body>, verb: Option<&Verb>) -> Result<Response<Body>, Failure> {
@@ -86,16 +78,6 @@ impl KubeApi {
             .await
             .unwrap_or_else(|_| Err(Failure::unreachable(format!("no answer within {REQUEST_MAX:?}"))))
     }
-}
-
-/// A client that retries nothing by itself: we count requests, wait as the API asks, and back off per object, and a
-/// client that retries hides all that.
-pub(crate) fn client(mut config: Config, agent: &str) -> Result<Client, AccessError> {
-    config.default_retry = false;
-    if let Ok(agent) = header::HeaderValue::from_str(agent) {
-        config.headers.push((header::USER_AGENT, agent));
-    }
-    Client::try_from(config).map_err(|error| AccessError::new("client", &error))
 }
 
 impl Api for KubeApi {
@@ -350,7 +332,7 @@ fn encode(uri: &mut String, value: &str) {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

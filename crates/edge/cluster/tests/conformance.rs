@@ -195,7 +195,7 @@ async fn a_real_api_server_conforms() {
         eprintln!("skipped: SERIN_E2E_KUBECONFIG names no cluster");
         return;
     };
-    let config =
-        Access { kubeconfig: Some(path), ..Access::default() }.config().await.expect("configuration");
-    conforms(Arc::new(KubeApi::connect(config, "serin-conformance").expect("client"))).await;
+    let access = Access { kubeconfig: Some(path), ..Access::default() };
+    let connection = access.connect("serin-conformance").await.expect("connection");
+    conforms(Arc::new(KubeApi::new(connection.client))).await;
 }

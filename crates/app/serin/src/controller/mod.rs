@@ -6,17 +6,11 @@
 mod args;
 mod logs;
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::{Ipv4Addr, SocketAddr}, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use serin_api::{kinds, names::labels};
-use serin_cluster::{Cluster, KubeApi, Lock, LockTimes, Role, Settings, clock};
+use serin_cluster::{Cluster, KubeApi, Lock, LockTimes, Role, Settings, access::Connection, clock};
 use serin_engine::{Engine, Options};
 use serin_kernel::{Operator, Requirement, Selector};
 use serin_server::{Durations, Facts};
@@ -28,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::ControllerArgs;
 
-/// The lease that Argo's controller takes, so that the two can never work side by side (specification 9.4).
+/// The lease that Argo's controller takes, so that the two can never work side by side.
 const LEASE: &str = "argo-rollouts-controller-lock";
 /// How long events that are still queued may hold up the end.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
@@ -49,15 +43,13 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     if let Some(problem) = times.problem().filter(|_| args.leader_elect) {
         bail!("the times of the leader election cannot work: {problem}");
     }
-    let config = args.access().config().await?;
-    let (namespace, server) = (config.default_namespace.clone(), config.cluster_url.to_string());
-    let api = Arc::new(KubeApi::connect(config, &format!("serin/{VERSION}")).context("the connection")?);
+    let Connection { client, namespace, server } = args.access().connect(&format!("serin/{VERSION}")).await?;
     let instance = Some(args.instance_id.clone()).filter(|id| !id.is_empty());
     tracing::info!(version = VERSION, server, namespace, namespaced = args.namespaced, instance, "starting");
 
     let stop = stopped_by_signals()?;
     let watching = CancellationToken::new();
-    let cluster = Cluster::new(api, settings(args, &namespace), watching.clone());
+    let cluster = Cluster::new(Arc::new(KubeApi::new(client)), settings(args, &namespace), watching.clone());
     let planners = serin_rollout::planners(serin_rollout::Settings { instance: instance.clone() });
     let workers = usize::from(args.rollout_threads);
     let engine =

@@ -13,7 +13,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use serin_api::{kinds, network::Service, workload::Deployment};
 use serin_cluster::{
-    Connection, Target, clock, connect,
+    access::{Access, Connection},
+    clock,
     direct::{Change, Direct, DirectError},
 };
 use serin_kernel::{Kind, Object};
@@ -83,12 +84,9 @@ struct Pair {
 
 /// Runs the command.
 pub(crate) async fn run(args: &ShiftArgs) -> anyhow::Result<ExitCode> {
-    let target = Target {
-        kubeconfig: args.kubeconfig.clone(),
-        context: args.context.clone(),
-        user_agent: concat!("serin-shift/", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
-    let connection = connect(&target).await?;
+    let (kubeconfig, context) = (args.kubeconfig.clone(), args.context.clone());
+    let access = Access { kubeconfig, context, ..Access::default() };
+    let connection = access.connect(concat!("serin-shift/", env!("CARGO_PKG_VERSION"))).await?;
     let pair = find(args, &connection).await?;
     let state = State::of(&pair.to)?;
     let Some(state) = decide(args, &pair, state).await? else { return Ok(ExitCode::SUCCESS) };

@@ -12,6 +12,7 @@ use anyhow::anyhow;
 use clap::CommandFactory;
 use serde_json::Value;
 use serin_api::kinds::ROLLOUT;
+use serin_cluster::access::Connection;
 use serin_cluster::direct::{Direct, DirectError};
 use serin_kernel::{Key, Kind};
 
@@ -27,7 +28,8 @@ pub(super) struct Session {
 
 impl Session {
     async fn open(global: &Global) -> anyhow::Result<Self> {
-        let (client, namespace) = global.access().connect().await?;
+        let agent = concat!("serin-rollouts/", env!("CARGO_PKG_VERSION"));
+        let Connection { client, namespace, .. } = global.access().connect(agent).await?;
         Ok(Self { api: Direct::new(client), namespace, format: global.output })
     }
 
