@@ -1,7 +1,6 @@
 //! Everything that `/metrics` tells, from one look. Pure.
 //!
-//! Names, labels and buckets are Argo's (specification 9.3) wherever it has such a metric; what begins with `serin_`
-//! is ours.
+//! Names, labels and buckets are Argo's wherever it has such a metric; what begins with `serin_` is ours.
 
 use serin_cluster::{Cluster, EventLabels, RequestLabels, State};
 use serin_engine::{Engine, Snapshot};

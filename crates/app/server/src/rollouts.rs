@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-/// The `phase` labels of `rollout_info` and `rollout_phase`: derived from conditions, and not the phases of the status
-/// (specification 9.3).
+/// The `phase` labels of `rollout_info` and `rollout_phase`: derived from conditions, and not the phases of the status,
+/// as Argo derives them.
 pub(crate) const PHASES: [&str; 7] =
     ["Completed", "Paused", "Error", "Timeout", "Abort", "InvalidSpec", "Progressing"];
 
 /// The fields of `spec.strategy.canary.trafficRouting` that have a label; the last one that is set wins, and routers
-/// without a label have none (specification 9.3).
+/// without a label have none, as in Argo's metric.
 const ROUTERS: [(&str, &str); 6] = [
     ("alb", "ALB"),
     ("ambassador", "Ambassador"),

@@ -71,4 +71,18 @@ mod tests {
         assert_eq!(ask(health(), "/healthz").await, (200, "ok".to_owned()));
         assert_eq!(ask(metrics(text), "/").await.0, 404);
     }
+
+    #[tokio::test]
+    async fn only_the_address_that_is_named_is_served() {
+        let stop = CancellationToken::new();
+        let bound = serve("127.0.0.1:0".parse().unwrap(), health(), stop.clone()).await.unwrap();
+        assert!(tokio::net::TcpStream::connect(bound).await.is_ok());
+        let other = SocketAddr::from(([127, 0, 0, 2], bound.port()));
+        assert!(tokio::net::TcpStream::connect(other).await.is_err(), "{other} answers too");
+        // A machine without IPv6 has no such address.
+        if let Ok(bound) = serve("[::1]:0".parse().unwrap(), health(), stop.clone()).await {
+            assert!(bound.is_ipv6() && tokio::net::TcpStream::connect(bound).await.is_ok());
+        }
+        stop.cancel();
+    }
 }

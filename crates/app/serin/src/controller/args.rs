@@ -1,6 +1,10 @@
 //! The flags of `serin controller`: Argo's names, so that an installation's arguments need no change.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, ValueEnum, error::Error};
 use serin_cluster::access::Access;
@@ -16,6 +20,7 @@ const IGNORED: &[(&str, bool, &str)] = &[
     ("aws-target-group-binding-api-version", true, "there is no ALB router yet"),
     ("aws-verify-target-group", false, "there is no ALB router yet"),
     ("controllers", true, "all controllers that exist run"),
+    ("disable-compression", false, "answers are never compressed"),
     ("enable-pprof-address", true, "there is no Go profile to serve"),
     ("ephemeral-metadata-threads", true, "metadata is written by the passes of a Rollout"),
     ("ephemeral-metadata-update-pod-retries", true, "what is refused is tried again by the next pass"),
@@ -25,6 +30,7 @@ const IGNORED: &[(&str, bool, &str)] = &[
     ("istio-api-version", true, "there is no Istio router yet"),
     ("kloglevel", true, "there is no klog; use --loglevel"),
     ("nginx-ingress-classes", true, "the router is chosen by the Rollout"),
+    ("request-timeout", true, "every request has its own limit"),
     ("rollout-resync", true, "nothing is planned again without a reason"),
     ("self-service-notification-enabled", false, "there are no notifications yet"),
     ("service-threads", true, "Services are written by the passes of a Rollout"),
@@ -48,6 +54,9 @@ pub(crate) struct ControllerArgs {
     /// How lines are logged
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) logformat: Format,
+    /// IPv4 or IPv6 address on which /metrics and /healthz are served; :: is every address of both kinds
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    pub(super) bind_address: IpAddr,
     /// Port of /metrics
     #[arg(long = "metricsPort", alias = "metricsport", value_name = "PORT", default_value_t = 8090)]
     pub(super) metrics_port: u16,
@@ -84,6 +93,12 @@ pub(crate) struct ControllerArgs {
     /// The namespace of the leader's lease, and with --namespaced of everything
     #[arg(short, long)]
     namespace: Option<String>,
+    /// The cluster in the kubeconfig
+    #[arg(long)]
+    cluster: Option<String>,
+    /// The user in the kubeconfig
+    #[arg(long)]
+    user: Option<String>,
     /// Address of the API server
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -93,6 +108,24 @@ pub(crate) struct ControllerArgs {
     /// Certificate authority of the API server
     #[arg(long, value_name = "FILE")]
     certificate_authority: Option<String>,
+    /// The client's certificate
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<String>,
+    /// The key of the client's certificate
+    #[arg(long, value_name = "FILE")]
+    client_key: Option<String>,
+    /// Name that the API server's certificate must have [default: the host of its address]
+    #[arg(long, value_name = "NAME")]
+    tls_server_name: Option<String>,
+    /// User to act as
+    #[arg(long = "as", value_name = "USER")]
+    impersonate: Option<String>,
+    /// Group to act as; may be repeated
+    #[arg(long = "as-group", value_name = "GROUP")]
+    impersonate_groups: Vec<String>,
+    /// Unique id to act as
+    #[arg(long = "as-uid", value_name = "UID")]
+    impersonate_uid: Option<String>,
     /// Do not check the API server's certificate
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     insecure_skip_tls_verify: bool,
@@ -160,12 +193,19 @@ impl ControllerArgs {
         Access {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
+            cluster: self.cluster.clone(),
+            user: self.user.clone(),
             namespace: self.namespace.clone(),
             server: self.server.clone(),
             token: self.token.clone(),
             certificate_authority: self.certificate_authority.clone(),
+            client_certificate: self.client_certificate.clone(),
+            client_key: self.client_key.clone(),
+            tls_server_name: self.tls_server_name.clone(),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            ..Access::default()
+            impersonate: self.impersonate.clone(),
+            impersonate_groups: self.impersonate_groups.clone(),
+            impersonate_uid: self.impersonate_uid.clone(),
         }
     }
 }
@@ -212,12 +252,29 @@ mod tests {
             --nginx-ingress-classes nginx --nginx-ingress-classes other --aws-verify-target-group --alb-verify-weight=false \
             --leader-elect=false --leader-election-lease-duration 1m0s --leader-election-renew-deadline 40s \
             --leader-election-retry-period 5s --self-service-notification-enabled --controllers analysis \
-            --enable-pprof-address localhost:1";
+            --enable-pprof-address localhost:1 --kubeconfig f --context c --cluster c --user u --namespace n --server s \
+            --token t --certificate-authority f --client-certificate f --client-key f --tls-server-name n \
+            --insecure-skip-tls-verify --as u --as-group g --as-group h --as-uid i --disable-compression --request-timeout 0";
         let args = parse(line).unwrap();
         assert!(args.namespaced && !args.leader_elect);
         assert_eq!(args.leader_election_lease_duration, Duration::from_mins(1));
         assert_eq!(args.ignored.0.len(), IGNORED.len(), "{:?}", args.ignored.0);
         assert_eq!(parse("--metricsport 7").unwrap().metrics_port, 7);
+        let access = args.access();
+        assert_eq!(access.impersonate_groups, ["g", "h"]);
+        assert_eq!((access.client_key, access.cluster), (Some("f".to_owned()), Some("c".to_owned())));
+    }
+
+    #[test]
+    fn the_bind_address_is_of_either_kind() {
+        for (words, address) in [
+            ("", "0.0.0.0"),
+            ("--bind-address 127.0.0.1", "127.0.0.1"),
+            ("--bind-address ::", "::"),
+            ("--bind-address=::1", "::1"),
+        ] {
+            assert_eq!(parse(words).unwrap().bind_address.to_string(), address, "{words}");
+        }
     }
 
     #[test]
@@ -228,6 +285,9 @@ mod tests {
             "--burst 0",
             "--leader-election-lease-duration 5",
             "--loglevel loud",
+            "--bind-address localhost",
+            "--bind-address 127.0.0.1:80",
+            "--password x",
             "--nope",
         ] {
             let error = parse(words).unwrap_err().to_string();

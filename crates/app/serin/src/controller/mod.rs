@@ -6,7 +6,7 @@
 mod args;
 mod logs;
 
-use std::{collections::BTreeMap, net::{Ipv4Addr, SocketAddr}, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use serin_api::{kinds, names::labels};
@@ -143,15 +143,15 @@ async fn serve(
         let facts = Facts::of(&cluster, Some(&engine), kinds::ROLLOUT, VERSION);
         serin_server::render(&facts, &durations) + &serin_server::process()
     };
-    let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let at = |port| SocketAddr::from((args.bind_address, port));
     let metrics = serin_server::metrics(Arc::new(text));
-    serin_server::serve(everywhere(args.metrics_port), metrics, stop.clone())
+    serin_server::serve(at(args.metrics_port), metrics, stop.clone())
         .await
-        .context("--metricsPort")?;
+        .context("--metricsPort, --bind-address")?;
     let health = serin_server::health();
-    serin_server::serve(everywhere(args.healthz_port), health, stop.clone())
+    serin_server::serve(at(args.healthz_port), health, stop.clone())
         .await
-        .context("--healthzPort")?;
+        .context("--healthzPort, --bind-address")?;
     Ok(())
 }
 
