@@ -198,9 +198,8 @@ fn spoil(value: &mut Value, random: &mut StdRng) {
     }
 }
 
-#[tokio::test]
-async fn whatever_is_sent_the_plane_answers_and_goes_on() {
-    let plane = Plane::new(Options { seed: Some(1), ..Options::default() });
+/// Where objects are made, and a good one for each place.
+fn good_objects() -> Vec<(&'static str, Value)> {
     let container = json!({ "name": "c", "image": "i", "ports": [{ "containerPort": 80 }], "env": [{ "name": "A", "value": "b" }],
         "resources": { "requests": { "cpu": "1" } }, "readinessProbe": { "httpGet": { "port": 80 } } });
     let meta = json!({ "name": "x", "labels": { "a": "b" }, "annotations": { "a": "b" }, "finalizers": ["a.io/b"],
@@ -209,7 +208,7 @@ async fn whatever_is_sent_the_plane_answers_and_goes_on() {
     let selector = json!({ "matchLabels": { "a": "b" }, "matchExpressions": [{ "key": "a", "operator": "In", "values": ["b"] }] });
     let schema = json!({ "type": "object", "properties": { "spec": { "type": "object", "properties": {
         "n": { "type": "integer", "minimum": 1, "default": 2 }, "s": { "type": "string", "pattern": "^a$" } } } } });
-    let kinds = [
+    vec![
         (
             "/api/v1/namespaces/default/pods",
             json!({ "metadata": meta, "spec": template["spec"], "status": { "phase": "Running",
@@ -256,7 +255,13 @@ async fn whatever_is_sent_the_plane_answers_and_goes_on() {
             "/apis/a.io/v1/namespaces/default/xs",
             json!({ "apiVersion": "a.io/v1", "kind": "X", "metadata": meta, "spec": { "n": 1 } }),
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn whatever_is_sent_the_plane_answers_and_goes_on() {
+    let plane = Plane::new(Options { seed: Some(1), ..Options::default() });
+    let kinds = good_objects();
     let mut random = StdRng::seed_from_u64(11);
     let (mut accepted, mut refused) = (0, 0);
     for _ in 0..REQUESTS {
