@@ -162,7 +162,8 @@ fn read_folder(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> 
         }
         let ending = path.extension().map(|ending| ending.to_string_lossy().into_owned());
         let is_text = ending.is_none_or(|ending| TEXT_ENDINGS.contains(&ending.as_str()));
-        if !kind.is_file() || !is_text || name == "Cargo.lock" {
+        // In a linked worktree .git is a file, which names its repository.
+        if !kind.is_file() || !is_text || ["Cargo.lock", ".git"].contains(&name.as_str()) {
             continue;
         }
         if let Ok(text) = std::fs::read_to_string(&path) {

@@ -43,7 +43,7 @@ const VERSION_KNOT: [(&str, &str); 7] = [
 pub(crate) type Rule = fn(&House) -> Vec<String>;
 
 /// Every rule by its name.
-pub(crate) const RULES: [(&str, Rule); 18] = [
+pub(crate) const RULES: [(&str, Rule); 19] = [
     ("every room is in ARCHITECTURE.md and the other way round", rooms_are_on_the_map),
     ("a crate depends only on rooms above it on the map", dependencies_point_up),
     ("only app/serin uses proof outside tests", proof_stays_out_of_production),
@@ -57,6 +57,7 @@ pub(crate) const RULES: [(&str, Rule); 18] = [
     ("no crate is empty", no_room_is_empty),
     ("nothing is left undone in the code", nothing_left_undone),
     ("no test is switched off", no_test_is_switched_off),
+    ("the image is built with the toolchain of the repository", one_toolchain),
     ("files stop at 600 lines without tests", files_stay_short),
     ("no file names a path of one machine", no_machine_paths),
     ("no file names a package registry's host", no_registry_hosts),
@@ -342,6 +343,18 @@ fn quoted<'a>(text: &'a str, start: &str, keep: impl Fn(&str) -> bool) -> BTreeS
 
 fn is_core(c: &Crate) -> bool {
     c.room.starts_with("crates/core/")
+}
+
+fn one_toolchain(house: &House) -> Vec<String> {
+    let toolchain = house.text("rust-toolchain.toml");
+    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = "));
+    let Some(version) = channel.map(|channel| channel.trim_matches('"')) else {
+        return vec!["rust-toolchain.toml names no channel".to_owned()];
+    };
+    let image = house.text("Dockerfile");
+    let wanted = [format!("FROM rust:{version}-"), format!("RUSTUP_TOOLCHAIN={version}\n")];
+    let missing = wanted.iter().filter(|line| !image.contains(line.as_str()));
+    missing.map(|line| format!("Dockerfile has no `{}`", line.trim_end())).collect()
 }
 
 fn is_proof(c: &Crate) -> bool {

@@ -51,6 +51,8 @@ fn good() -> House {
          canary/  two\n  edge/\n    cluster/ I/O\n  app/\n    server/  HTTP\n    serin/   the binary\n  proof/\n    \
          plane/   a cluster\ne2e/     on the real thing\n```\n",
     ));
+    files.push(file("rust-toolchain.toml", "[toolchain]\nchannel = \"1.2.3\"\n"));
+    files.push(file("Dockerfile", "FROM rust:1.2.3-slim AS build\nENV RUSTUP_TOOLCHAIN=1.2.3\n"));
     files.push(file(
         "deny.toml",
         "[licenses]\nallow = [\n  \"Apache-2.0\",\n  \"MIT\",\n]\n[bans]\ndeny = [\n  { crate = \"openssl-sys\", reason = \"C\" },\n]\n",
@@ -83,7 +85,7 @@ fn text<'a>(house: &'a mut House, path: &str) -> &'a mut String {
 type Break = fn(&mut House);
 
 /// Every way to break a rule: its name, and what breaks it.
-const BROKEN: [(&str, Break); 30] = [
+const BROKEN: [(&str, Break); 33] = [
     ("every room is in", |h| h.crates.push(room("serin-x", "crates/core/x", &[]))),
     ("every room is in", |h| h.crates.retain(|c| c.name != "serin-server")),
     ("a crate depends only on", |h| add(h, "serin-kernel", "serin-cluster")),
@@ -106,6 +108,9 @@ const BROKEN: [(&str, Break); 30] = [
     ("every crate says what it is", |h| *text(h, "e2e/src/lib.rs") = "fn main() {}\n".repeat(20)),
     ("no crate is empty", |h| *text(h, "e2e/src/lib.rs") = "//! Nothing yet.\n".repeat(20)),
     ("nothing is left undone", |h| text(h, "e2e/src/lib.rs").push_str(concat!("todo", "!()\n"))),
+    ("the image is built with", |h| *text(h, "rust-toolchain.toml") = "channel = \"1.2.4\"\n".into()),
+    ("the image is built with", |h| *text(h, "Dockerfile") = "FROM rust:1.2.3-slim\n".into()),
+    ("the image is built with", |h| h.files.retain(|f| f.path != "Dockerfile")),
     ("no test is switched off", |h| text(h, "e2e/src/lib.rs").push_str(concat!("#[ig", "nore]\n"))),
     ("files stop at 600", |h| text(h, "e2e/src/lib.rs").push_str(&"fn a() {}\n".repeat(600))),
     ("no file names a path", |h| text(h, "e2e/src/lib.rs").push_str(concat!("// see /ro", "ot/notes\n"))),
