@@ -1,7 +1,7 @@
 # make demo   a rollout you can watch, on a cluster inside the program
 # make test   every test that needs nothing but Rust
 # make lint   format, clippy, tidy
-# make e2e    the same scenarios on a real kube-apiserver, real traffic through Traefik
+# make e2e    every suite that can on a real kube-apiserver, real traffic through Traefik: e2e/run.sh names the parts
 # make bench  a whole controller under load, on a real API server: bench/controller --help
 
 SHELL := /bin/bash

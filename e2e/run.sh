@@ -1,39 +1,68 @@
 #!/bin/bash
-# The end-to-end tests on a real control plane. usage: run.sh [kubectl] [scenarios] [traffic] [story]   (default: all four)
-#   kubectl    recorded kubectl sessions: what the embedded Kubernetes is held to, held against the real one
-#   scenarios  e2e/src: what a Rollout must do, on the real kube-apiserver
-#   traffic    traffic.sh: real requests through Traefik while a release goes on
-#   story      story.sh: a recorded session, line by line (needs the recordings beside the repository)
+# The end-to-end tests on a real control plane. usage: run.sh [PART]...   (default: all, in this order)
+#   conformance  crates/edge/cluster: what the code that talks to the API relies on
+#   kubectl      recorded kubectl sessions: what the embedded Kubernetes is held to, held against the real one
+#   scenarios    e2e/src: what a Rollout must do
+#   manifests    every example manifest of Argo's, applied with kubectl (needs the recordings beside the repository)
+#   shift        `serin shift` as a user runs it
+#   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller
+#   traffic      traffic.sh: real requests through Traefik while a release goes on
+#   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
+# One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
+# other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
+# test misses fails it, and so does a name that no test has.
 # env SERIN_BIN (the program under test), KEEP=1 (leave the data of the run behind)
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-[ $# -gt 0 ] || set -- kubectl scenarios traffic story
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story)
+[ $# -gt 0 ] || set -- "${PARTS[@]}"
+for part in "$@"; do
+  [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
+done
 ensure_plane && ensure_kubectl || exit 1
 [ -x "${SERIN_BIN:-}" ] || unset SERIN_BIN
 ensure_serin || exit 1
 
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/serin-e2e.XXXXXX")
 finish() {
-  ./kube/down.sh "$RUN/plane" > /dev/null
+  plane_down
   if [ "${KEEP:-0}" = 1 ]; then say "kept $RUN"; else rm -rf "$RUN"; fi
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-plane_up() { [ -f "$RUN/plane/pids" ] || AUDIT=1 ./kube/up.sh "$RUN/plane" "$(free_ports 21000)" >&2; }
+PLANE=
+plane_up() { # name
+  PLANE=$RUN/$1
+  AUDIT=1 ./kube/up.sh "$PLANE" "$(free_ports 21000)" >&2
+}
+plane_down() {
+  [ -z "$PLANE" ] || ./kube/down.sh "$PLANE" > /dev/null
+  PLANE=
+}
+cargo_test() { # what to hand to cargo test: on a new control plane
+  plane_up "$part" || return 1
+  (cd .. && SERIN_E2E_KUBECONFIG=$PLANE/kubeconfig SERIN_E2E_CONTROLLER_KUBECONFIG=$PLANE/controller.kubeconfig \
+    cargo test --workspace "$@") 2>&1 | tee "$RUN/$part.log" || return 1
+  # cargo is content when nothing has the name that it was given.
+  grep -qE '^(test result: ok\. [1-9]|scenarios: [1-9])' "$RUN/$part.log" || { echo "e2e: $part: no test ran"; return 1; }
+}
+
 failed=()
 for part in "$@"; do
+  say "$part"
   case $part in
-    kubectl)
-      plane_up && (cd .. && SERIN_PLANE_KUBECONFIG=$RUN/plane/kubeconfig cargo test --workspace --test it -- kubectl::) ;;
-    scenarios)
-      plane_up && (cd .. && SERIN_E2E_KUBECONFIG=$RUN/plane/kubeconfig SERIN_E2E_CONTROLLER_KUBECONFIG=$RUN/plane/controller.kubeconfig \
-        cargo test --workspace --test scenarios -- --target real) ;;
+    conformance) cargo_test --test conformance -- a_kubernetes_conforms ;;
+    kubectl) cargo_test --test it -- kubectl:: ;;
+    scenarios) cargo_test --test scenarios -- --target real ;;
+    manifests) cargo_test --test manifests ;;
+    shift) cargo_test --test shift ;;
+    bad-input) cargo_test --test bad_input ;;
     traffic) ./traffic.sh "$RUN/traffic" ;;
-    story) plane_up && ./story.sh "$RUN/plane" "$RUN/story" ;;
-    *) echo "usage: run.sh [kubectl] [scenarios] [traffic] [story]" >&2; exit 2 ;;
+    story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
   esac || failed+=("$part")
+  plane_down
 done
 [ ${#failed[@]} = 0 ] || { echo "e2e: failed: ${failed[*]}"; exit 1; }
 echo "e2e: passed: $*"

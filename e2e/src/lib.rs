@@ -6,6 +6,7 @@
 //!
 //! - [`target`]: a cluster to run on, with nodes that make pods ready.
 //! - [`controller`]: the process under test.
+//! - [`kubectl`]: kubectl, as a user has it.
 //! - [`mirror`]: what is in a scenario's namespace, kept by watches, so that waiting is never polling.
 //! - [`stage`]: the words that scenarios are written in.
 //! - [`scenarios`]: the table of scenarios, with the number that each has in the specification.
@@ -15,6 +16,7 @@ pub mod cluster;
 pub mod controller;
 mod embedded;
 pub mod fixture;
+pub mod kubectl;
 pub mod mirror;
 pub mod runner;
 pub mod scenarios;

@@ -35,6 +35,8 @@ pub enum Kind {
 pub struct Target {
     /// A client with all rights.
     pub client: Client,
+    /// What a user is given.
+    pub user_kubeconfig: PathBuf,
     /// What the controller under test is given.
     pub kubeconfig: PathBuf,
     stop: CancellationToken,
@@ -51,30 +53,29 @@ impl Target {
     /// Starts the cluster, its nodes, and the definitions that Serin brings.
     pub async fn start(kind: Kind, folder: &Path) -> Result<Self> {
         let stop = CancellationToken::new();
-        let (client, kubeconfig, listener) = match kind {
+        let (client, user_kubeconfig, kubeconfig, listener) = match kind {
             Kind::Plane => {
                 let kubeconfig = folder.join("kubeconfig");
                 let (client, listener) = embedded::start(&kubeconfig, &stop).await?;
-                (client, kubeconfig, Some(listener))
+                (client, kubeconfig.clone(), kubeconfig, Some(listener))
             }
             Kind::Real => {
-                let (client, kubeconfig) = real().await?;
-                (client, kubeconfig, None)
+                let (client, user, controller) = real().await?;
+                (client, user, controller, None)
             }
         };
-        let target = Self { client, kubeconfig, stop, _listener: listener };
+        let target = Self { client, user_kubeconfig, kubeconfig, stop, _listener: listener };
         install_definitions(&target.client).await?;
         embedded::nodes(target.client.clone(), &target.stop).await?;
         Ok(target)
     }
 }
 
-async fn real() -> Result<(Client, PathBuf)> {
-    let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let ours =
-        path("SERIN_E2E_KUBECONFIG").context("SERIN_E2E_KUBECONFIG names no cluster: run e2e/run.sh")?;
-    let kubeconfig = path("SERIN_E2E_CONTROLLER_KUBECONFIG").unwrap_or_else(|| ours.clone());
-    Ok((client(&ours).await?, kubeconfig))
+/// The client, the kubeconfig of its user, and that of the controller.
+async fn real() -> Result<(Client, PathBuf, PathBuf)> {
+    let user = serin_needs::real_server().context("SERIN_E2E_KUBECONFIG names no cluster: run e2e/run.sh")?;
+    let controller = std::env::var_os("SERIN_E2E_CONTROLLER_KUBECONFIG").map(PathBuf::from);
+    Ok((client(&user).await?, user.clone(), controller.unwrap_or(user)))
 }
 
 /// The node double on any cluster. Dropping it stops it.

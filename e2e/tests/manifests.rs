@@ -14,9 +14,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use serin_e2e::cluster::{self, REPLICA_SET, ROLLOUT, get};
+use serin_e2e::kubectl::kubectl;
 use tokio::time::{Instant, sleep};
 
-use common::{Ground, kubectl};
+use common::Ground;
 
 /// How long a Rollout may take to come to rest: a minute is many times what ten pods need.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -289,7 +290,7 @@ async fn apply(ground: &Ground, group: &str, files: &[PathBuf]) -> Result<Vec<St
         }
         let arguments = ["apply", "-n", &namespace, "-f", "-"];
         let text = list.join("\n---\n");
-        let (done, said) = kubectl(&ground.target.kubeconfig, &arguments, text.clone()).await?;
+        let (done, said) = kubectl(&ground.target.user_kubeconfig, &arguments, text.clone()).await?;
         let outdated = OUTDATED.iter().find(|(g, file, _)| *g == group && *file == name.as_ref());
         let Some((.., field)) = outdated else {
             ensure!(done, "{group} {name} is refused: {said}");
@@ -297,7 +298,7 @@ async fn apply(ground: &Ground, group: &str, files: &[PathBuf]) -> Result<Vec<St
         };
         ensure!(!done && said.contains(field), "{group} {name}: {said} does not say {field}");
         let arguments = ["apply", "--validate=warn", "-n", &namespace, "-f", "-"];
-        let (done, said) = kubectl(&ground.target.kubeconfig, &arguments, text).await?;
+        let (done, said) = kubectl(&ground.target.user_kubeconfig, &arguments, text).await?;
         ensure!(done && said.contains(field), "{group} {name} without validation is refused: {said}");
     }
     Ok(rollouts)
@@ -321,13 +322,14 @@ fn complaint(rollout: &Value, outcome: Outcome) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_is_taken_and_run_or_refused_with_a_reason() -> Result<()> {
-    let (Some(argo), Some(demo)) =
-        (common::shared("compat/argo-rollouts/examples")?, common::shared("compat/rollouts-demo/examples")?)
-    else {
+    let (Some(argo), Some(demo)) = (
+        serin_needs::shared("compat/argo-rollouts/examples"),
+        serin_needs::shared("compat/rollouts-demo/examples"),
+    ) else {
         return Ok(());
     };
-    if !common::has_kubectl() {
-        return common::absent("no kubectl");
+    if !serin_needs::kubectl() {
+        return Ok(());
     }
     let mut groups = groups(&argo, "")?;
     let mut demo = self::groups(&demo, "demo/")?;

@@ -58,11 +58,10 @@ async fn ground() -> Result<Ground> {
     let alone = ALONE.lock().await;
     let (folder, stop) = (common::folder()?, CancellationToken::new());
     let mut options = serin_nodes::Options { ready_delay: SLOW, ..serin_nodes::Options::default() };
-    let (client, kubeconfig, listener) = if let Some(path) = std::env::var_os("SERIN_E2E_KUBECONFIG") {
+    let (client, kubeconfig, listener) = if let Some(kubeconfig) = serin_needs::real_server() {
         // A real API server refuses loopback addresses for pods; those that it takes are nobody's here.
         options.addresses = Addresses::None;
         options.heartbeat = Some(Duration::from_secs(20));
-        let kubeconfig = std::path::PathBuf::from(path);
         (target::client(&kubeconfig).await?, kubeconfig, None)
     } else {
         let plane = Plane::new(serin_plane::Options::default());

@@ -3,7 +3,7 @@
 // The recordings are files beside the checkout: reading them is this test's edge.
 #![allow(clippy::disallowed_methods)]
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::{Value, json};
 use serin_kernel::Moment;
@@ -14,17 +14,6 @@ use serin_report::{
 
 /// When the recording began: ages are counted back from an arbitrary later moment.
 const NOW: i64 = 1_900_000_000;
-
-fn recordings() -> Option<PathBuf> {
-    let folder =
-        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/recorded/argo-rollouts"));
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "in CI the recordings must be beside the checkout");
-    eprintln!("skipped: no recordings beside this checkout");
-    None
-}
 
 fn section<'a>(text: &'a str, name: &str) -> &'a str {
     let start = text.find(&format!("== {name}\n")).expect(name) + name.len() + 4;
@@ -121,7 +110,7 @@ fn snapshot(text: &str) -> Snapshot {
 
 #[test]
 fn screens_must_equal_the_recorded_ones() {
-    let Some(folder) = recordings() else { return };
+    let Some(folder) = serin_needs::shared("recorded/argo-rollouts") else { return };
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut compared = 0;

@@ -126,13 +126,9 @@ fn sorted(value: &Value) -> Value {
 
 /// The status in one of the recorded snapshots.
 fn recorded(snapshot: &str) -> Option<Value> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/recorded/argo-rollouts");
-    let Ok(files) = std::fs::read_dir(folder) else {
-        assert!(std::env::var_os("CI").is_none(), "no recordings at {folder}");
-        eprintln!("skipped: no recordings at {folder}");
-        return None;
-    };
-    let file = files
+    let folder = serin_needs::shared("recorded/argo-rollouts")?;
+    let file = std::fs::read_dir(folder)
+        .unwrap()
         .map(|file| file.unwrap().path())
         .find(|path| path.to_string_lossy().contains(snapshot))
         .unwrap();

@@ -1,8 +1,8 @@
-//! One suite for every [`Api`]: the double in memory, the embedded cluster, and a real API server when
-//! `SERIN_E2E_KUBECONFIG` names one.
+//! One suite for every [`Api`]: the double in memory, and a Kubernetes: the real API server that `SERIN_E2E_KUBECONFIG`
+//! names, or else the embedded one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -179,23 +179,20 @@ async fn the_double_in_memory_conforms() {
     conforms(Arc::new(api)).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_embedded_cluster_conforms() {
-    let clock = clock::from_start(Moment::from_secs(1_700_000_000));
-    let options = serin_plane::Options {
-        clock: Arc::new(move || clock().timestamp()),
-        ..serin_plane::Options::default()
-    };
-    conforms(Arc::new(KubeApi::new(Plane::new(options).client()))).await;
-}
-
+/// The real API server, or the embedded one, which lives in virtual time.
 #[tokio::test]
-async fn a_real_api_server_conforms() {
-    let Some(path) = std::env::var_os("SERIN_E2E_KUBECONFIG").map(PathBuf::from) else {
-        eprintln!("skipped: SERIN_E2E_KUBECONFIG names no cluster");
-        return;
+async fn a_kubernetes_conforms() {
+    let api = if let Some(path) = serin_needs::real_server() {
+        let access = Access { kubeconfig: Some(path), ..Access::default() };
+        KubeApi::new(access.connect("serin-conformance").await.expect("connection").client)
+    } else {
+        tokio::time::pause();
+        let clock = clock::from_start(Moment::from_secs(1_700_000_000));
+        let options = serin_plane::Options {
+            clock: Arc::new(move || clock().timestamp()),
+            ..serin_plane::Options::default()
+        };
+        KubeApi::new(Plane::new(options).client())
     };
-    let access = Access { kubeconfig: Some(path), ..Access::default() };
-    let connection = access.connect("serin-conformance").await.expect("connection");
-    conforms(Arc::new(KubeApi::new(connection.client))).await;
+    conforms(Arc::new(api)).await;
 }

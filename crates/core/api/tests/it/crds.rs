@@ -70,7 +70,7 @@ fn compare(theirs: &Value, ours: &Value, path: &str, differences: &mut Vec<Strin
 
 #[test]
 fn every_field_of_argos_definitions_is_in_ours_with_the_same_type() {
-    let Some(folder) = crate::shared::folder("compat/argo-rollouts/manifests/crds") else { return };
+    let Some(folder) = serin_needs::shared("compat/argo-rollouts/manifests/crds") else { return };
     let ours = crds();
     let (mut differences, mut nodes, mut definitions) = (Vec::new(), 0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {

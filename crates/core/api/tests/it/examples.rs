@@ -61,7 +61,7 @@ fn judged(documents: &[Value]) -> Vec<String> {
 
 #[test]
 fn every_example_is_valid_and_what_cannot_run_yet_is_named() {
-    let Some(folder) = crate::shared::folder("compat/argo-rollouts/examples") else { return };
+    let Some(folder) = serin_needs::shared("compat/argo-rollouts/examples") else { return };
     let mut seen = std::collections::BTreeMap::new();
     for path in files(&folder) {
         let file = path.strip_prefix(&folder).unwrap().display().to_string();
@@ -120,7 +120,7 @@ fn again<T: Wire + Default>(document: &Value, file: &str) -> Value {
 
 #[test]
 fn every_example_is_written_as_it_was_read() {
-    let Some(folder) = crate::shared::folder("compat/argo-rollouts/examples") else { return };
+    let Some(folder) = serin_needs::shared("compat/argo-rollouts/examples") else { return };
     let mut seen = 0;
     for path in files(&folder).into_iter().filter(|path| path.extension().is_some_and(|it| it == "yaml")) {
         let file = path.display().to_string();
@@ -142,7 +142,7 @@ fn every_example_is_written_as_it_was_read() {
 #[test]
 fn lint_data_is_judged_as_argo_judges_it() {
     let Some(folder) =
-        crate::shared::folder("compat/argo-rollouts/pkg/kubectl-argo-rollouts/cmd/lint/testdata")
+        serin_needs::shared("compat/argo-rollouts/pkg/kubectl-argo-rollouts/cmd/lint/testdata")
     else {
         return;
     };

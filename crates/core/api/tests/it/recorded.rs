@@ -5,7 +5,7 @@ use serin_api::{lenient, rollout::RolloutStatus, wire::Wire};
 
 #[test]
 fn every_recorded_status_is_read_and_written_alike() {
-    let Some(folder) = crate::shared::folder("recorded/argo-rollouts") else { return };
+    let Some(folder) = serin_needs::shared("recorded/argo-rollouts") else { return };
     let trace = std::fs::read_to_string(folder.join("trace.jsonl")).unwrap();
     let mut seen = 0;
     for line in trace.lines() {

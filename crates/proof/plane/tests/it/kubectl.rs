@@ -1,6 +1,6 @@
 //! A recorded kubectl session, over TLS: what a real kube-apiserver printed, the plane prints too.
 //!
-//! `SERIN_PLANE_KUBECONFIG` names another target to hold against the recording, and
+//! `SERIN_E2E_KUBECONFIG` names another target to hold against the recording, and
 //! `SERIN_PLANE_RECORD=1` writes what the target prints into it (only ever do that with a real API
 //! server as the target).
 
@@ -97,9 +97,7 @@ use Cast::{Bare, Peopled};
 
 /// Replays a recorded session and holds what is printed against the recording.
 fn hold(session: &str, cast: Cast) {
-    if Command::new("kubectl").args(["version", "--client"]).output().is_err() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs kubectl");
-        eprintln!("skipped: there is no kubectl");
+    if !serin_needs::kubectl() {
         return;
     }
     let folder_of_run = tempfile::tempdir().unwrap();
@@ -124,7 +122,7 @@ fn hold(session: &str, cast: Cast) {
 
 /// Starts the target, or takes the one that the environment names; writes its kubeconfig.
 async fn target(kubeconfig: &Path, cast: Cast, stop: &CancellationToken) -> Option<Listener> {
-    let (client, listener) = if let Some(other) = std::env::var_os("SERIN_PLANE_KUBECONFIG") {
+    let (client, listener) = if let Some(other) = serin_needs::real_server() {
         std::fs::copy(other, kubeconfig).unwrap();
         let config = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
         let options = kube::config::KubeConfigOptions::default();
