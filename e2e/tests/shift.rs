@@ -2,11 +2,12 @@
 //!
 //! Held: through every step, Ctrl-C, resume and abort, ready pods never become fewer than there were, and on the embedded
 //! Kubernetes, whose pods can be reached, no request through the Service fails. A dry run writes nothing, the exit code
-//! says what came of it, and what the API refuses is said at once.
+//! says what came of it, and what the API refuses is said at once; an API that only fails is given up.
 
 mod common;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -14,6 +15,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use serde_json::{Value, json};
 use serin_e2e::cluster::{self, DEPLOYMENT, Kind, SERVICE, get};
 use serin_e2e::controller::binary;
@@ -21,10 +28,11 @@ use serin_e2e::stage::Stage;
 use serin_e2e::target::{self, install_definitions};
 use serin_e2e::view::View;
 use serin_nodes::{Addresses, NodeDouble};
-use serin_plane::{Listener, Plane};
+use serin_plane::{Listener, Plane, PlaneService};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 const SLICES: Kind = Kind { api: "/apis/discovery.k8s.io/v1", plural: "endpointslices" };
 /// A pod of the new version takes this long, so that there is something to wait for.
@@ -362,4 +370,118 @@ async fn what_cannot_be_is_refused_at_once_with_its_reason() -> Result<()> {
     ensure!(code == Some(1) && said.contains("no service selects"), "{code:?}: {said}");
     ensure!(wanted(&stage.view()) == (10, 1), "a refused shift has moved pods");
     stage.close().await
+}
+
+/// An API in front of the embedded one, without TLS, that answers some requests itself. Dropping it closes it.
+struct Faulty {
+    kubeconfig: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+    _served: tokio::task::JoinSet<()>,
+}
+
+/// Whether a request is one that is refused.
+type Chosen = fn(&http::Request<Incoming>) -> bool;
+
+impl Faulty {
+    async fn start(plane: &Plane, code: u16, chosen: Chosen) -> Result<Self> {
+        let folder = common::folder()?;
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "faulty",
+            "clusters": [{"name": "faulty", "cluster": {"server": format!("http://{}", socket.local_addr()?)}}],
+            "users": [{"name": "faulty", "user": {}}],
+            "contexts": [{"name": "faulty", "context": {"cluster": "faulty", "user": "faulty"}}],
+        });
+        std::fs::write(&kubeconfig, config.to_string())?;
+        let (plane, mut served) = (plane.service(), tokio::task::JoinSet::new());
+        served.spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = socket.accept().await {
+                let plane = plane.clone();
+                let answer = service_fn(move |request| faulty(plane.clone(), code, chosen, request));
+                connections.spawn(async move {
+                    let builder = auto::Builder::new(TokioExecutor::new());
+                    // A client that goes away is no news.
+                    drop(builder.serve_connection(TokioIo::new(stream), answer).await);
+                });
+            }
+        });
+        Ok(Self { kubeconfig, _folder: folder, _served: served })
+    }
+}
+
+async fn faulty(
+    plane: PlaneService,
+    code: u16,
+    chosen: Chosen,
+    request: http::Request<Incoming>,
+) -> std::result::Result<http::Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
+    if !chosen(&request) {
+        return Ok(plane.oneshot(request).await?.map(BodyExt::boxed_unsync));
+    }
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "reason": if code == 403 { "Forbidden" } else { "InternalError" }, "message": "the test says no",
+    });
+    let mut answer = http::Response::new(Full::from(status.to_string()).boxed_unsync());
+    *answer.status_mut() = http::StatusCode::from_u16(code).unwrap_or_default();
+    answer
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    Ok(answer)
+}
+
+/// Whether it asks for a watch of Deployments.
+fn is_watch(request: &http::Request<Incoming>) -> bool {
+    request.uri().path().ends_with("/deployments")
+        && request.uri().query().is_some_and(|query| query.contains("watch=true"))
+}
+
+/// Whether it lists Deployments.
+fn is_list(request: &http::Request<Incoming>) -> bool {
+    request.uri().path().ends_with("/deployments") && request.method() == "GET" && !is_watch(request)
+}
+
+/// Whether it changes a Deployment that is no longer as it was: the shift's own moves, not the note that it begins.
+fn is_scale(request: &http::Request<Incoming>) -> bool {
+    request.uri().path().ends_with("/deployments/my-app-v1") && request.method() != "GET"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_refuses_lists_watches_or_writes_ends_the_command_with_its_words() -> Result<()> {
+    const FORBIDDEN: &str = "the API does not let this user";
+    let plane = Plane::new(serin_plane::Options::default());
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let (workloads, until) = (plane.client(), stop.clone());
+    tokio::spawn(serin_workloads::run(workloads, serin_workloads::Options::default(), until));
+    NodeDouble::start(plane.client(), serin_nodes::Options::default(), stop.clone()).await?;
+    let cases: [(&str, u16, Chosen, &str); 5] = [
+        ("list-403", 403, is_list, "list deployments"),
+        ("watch-403", 403, is_watch, "watch deployments"),
+        ("list-500", 500, is_list, "list deployments"),
+        ("watch-500", 500, is_watch, "watch deployments"),
+        ("write-403", 403, is_scale, "patch deployments"),
+    ];
+    for (name, code, chosen, words) in cases {
+        let stage = Stage::open(plane.client(), name).await?;
+        stage.create(&service()).await?;
+        stage.create(&deployment("my-app-v1", "v1", 3)).await?;
+        stage.create(&deployment("my-app-v2", "v2", 1)).await?;
+        stage.until("three and one are ready", |view| ready(view) == (3, 1)).await?;
+        let api = Faulty::start(&plane, code, chosen).await?;
+        let steps = ["--steps", "50,100", "--pause", "1h", "--timeout", "2s"];
+        let (ended, said) = run(shift_with(&api.kubeconfig, &stage, &steps)?, AT_ONCE).await.context(name)?;
+        println!("{name}: {said}");
+        let clear = if code == 403 { FORBIDDEN } else { "s the API could not" };
+        ensure!(ended == Some(1), "{name} ends with {ended:?}: {said}");
+        for wanted in
+            [clear, words, "the test says no", "pods stay where they are", "to go on:\n  serin shift"]
+        {
+            ensure!(said.contains(wanted), "{name}: {wanted:?} is not in:\n{said}");
+        }
+        stage.close().await?;
+    }
+    Ok(())
 }

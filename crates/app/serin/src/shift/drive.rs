@@ -1,6 +1,6 @@
 //! Runs one shift's planner until the shift is over.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use serin_api::kinds;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{heard::Heard, text};
 
 /// How long events that are still queued may hold up the end.
-const LAST_EVENTS: std::time::Duration = std::time::Duration::from_secs(5);
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// Wakes whoever waits for news.
 struct News(Arc<Notify>);
@@ -42,8 +42,14 @@ pub(super) enum Ending {
     Refused(String),
 }
 
-/// Plans and applies until the shift to `target` ends, printing a line for each change.
-pub(super) async fn drive(client: Client, target: &Key, from: &str) -> anyhow::Result<Ending> {
+/// Plans and applies until the shift to `target` ends, printing a line for each change. An API that only fails for
+/// `patience` ends it too.
+pub(super) async fn drive(
+    client: Client,
+    target: &Key,
+    from: &str,
+    patience: Duration,
+) -> anyhow::Result<Ending> {
     let stop = CancellationToken::new();
     let settings = Settings {
         namespace: Some(target.namespace.clone()),
@@ -51,7 +57,7 @@ pub(super) async fn drive(client: Client, target: &Key, from: &str) -> anyhow::R
         ..Settings::new(clock::system())
     };
     let woken = Arc::new(Notify::new());
-    let heard = Arc::new(Heard::new(KubeApi::new(client), woken.clone()));
+    let heard = Arc::new(Heard::new(KubeApi::new(client), woken.clone(), patience));
     let cluster = Cluster::new(heard.clone(), settings, stop.clone());
     cluster.subscribe(Arc::new(News(woken.clone())));
     let planner = ShiftPlanner { only: Some(target.clone()) };

@@ -6,7 +6,7 @@ mod drive;
 mod heard;
 mod text;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -45,7 +45,7 @@ pub(crate) struct ShiftArgs {
     /// How long each step but the last is held once its pods are ready
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = seconds)]
     pause: u32,
-    /// Go back after so long without any progress
+    /// Go back after so long without any progress; end when the API only fails for so long
     #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = seconds)]
     timeout: u32,
     /// Pods of both Deployments together [default: as many as both want now]
@@ -98,7 +98,8 @@ pub(crate) async fn run(args: &ShiftArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let wanted = if args.abort { Phase::Returned } else { Phase::Done };
-    match drive::drive(connection.client, &pair.to.key(), &state.order.from).await? {
+    let patience = Duration::from_secs(state.order.timeout_seconds.into());
+    match drive::drive(connection.client, &pair.to.key(), &state.order.from, patience).await? {
         Ending::Over(phase) if phase == wanted => Ok(ExitCode::SUCCESS),
         Ending::Over(_) | Ending::Gone => Ok(ExitCode::FAILURE),
         Ending::Interrupted => {
