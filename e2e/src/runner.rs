@@ -10,7 +10,7 @@ use kube::Client;
 
 use crate::controller::{Controller, tail};
 use crate::scenarios::{ALL, Scenario};
-use crate::stage::Stage;
+use crate::stage::{Beside, Stage};
 use crate::target::{Kind, Target};
 
 /// How long one scenario may take in all, its waits together.
@@ -52,7 +52,9 @@ impl Plan {
         let target = Target::start(self.target, folder.path()).await.context("starting the cluster")?;
         let mut controller = Controller::start(&target.kubeconfig, folder.path())?;
         let log = controller.log().to_owned();
-        let failed = self.run_all(&target.client, &chosen, &log).await;
+        let beside =
+            Beside { kubeconfig: target.user_kubeconfig.clone(), metrics_port: controller.metrics_port };
+        let failed = self.run_all(&target.client, &beside, &chosen, &log).await;
         let alive = controller.is_running();
         if !alive {
             println!("the controller has ended by itself:\n{}", controller.tail(""));
@@ -70,10 +72,10 @@ impl Plan {
         Ok(failed == 0 && alive && farewell.is_ok())
     }
 
-    async fn run_all(&self, client: &Client, chosen: &[Scenario], log: &Path) -> usize {
+    async fn run_all(&self, client: &Client, beside: &Beside, chosen: &[Scenario], log: &Path) -> usize {
         let runs = chosen.iter().map(|scenario| async move {
             let begun = Instant::now();
-            let result = self.run_one(client, *scenario, log).await;
+            let result = self.run_one(client, beside, *scenario, log).await;
             let took = begun.elapsed().as_secs_f64();
             match &result {
                 Ok(()) => println!("ok      {scenario:?} ({took:.1} s)"),
@@ -86,10 +88,10 @@ impl Plan {
         results.iter().filter(|passed| !**passed).count()
     }
 
-    async fn run_one(&self, client: &Client, scenario: Scenario, log: &Path) -> Result<()> {
+    async fn run_one(&self, client: &Client, beside: &Beside, scenario: Scenario, log: &Path) -> Result<()> {
         let stamp = jiff::Timestamp::now().as_millisecond() % 1_000_000;
         let namespace = format!("e2e-{}-{}-{stamp}", scenario.number, scenario.name);
-        let stage = Stage::open(client.clone(), &namespace).await?;
+        let stage = Stage::open(client.clone(), &namespace).await?.beside(beside.clone());
         let result = match tokio::time::timeout(SCENARIO, (scenario.run)(&stage)).await {
             Ok(result) => result,
             Err(_) => Err(anyhow::anyhow!("not done within {} s", SCENARIO.as_secs())),

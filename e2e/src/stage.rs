@@ -4,16 +4,21 @@
 //! level, not at an edge, and never at a state older than the scenario's own last write.
 
 use std::fmt::Debug;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use kube::Client;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::{self, INGRESS, Kind, POD, Patch, ROLLOUT, SERVICE, create, get, patch};
 use crate::fixture::{self, BY_HAND, NGINX, merge, yaml};
+use crate::kubectl::kubectl;
 use crate::mirror::Mirror;
 use crate::view::{Counts, HASH_LABEL, NAME, View};
 
@@ -29,6 +34,16 @@ pub struct Stage {
     mirror: Mirror,
     /// The resourceVersion of our last write of the Rollout: older states are not looked at.
     written: Mutex<u64>,
+    beside: Option<Beside>,
+}
+
+/// What others use beside the API: a person's kubectl, and a monitoring system's way to the controller.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// What a user is given.
+    pub kubeconfig: PathBuf,
+    /// Where the controller's metrics are.
+    pub metrics_port: u16,
 }
 
 impl Stage {
@@ -36,7 +51,14 @@ impl Stage {
     pub async fn open(client: Client, namespace: &str) -> Result<Self> {
         create(&client, "/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await?;
         let mirror = Mirror::start(&client, namespace);
-        Ok(Self { client, namespace: namespace.to_owned(), mirror, written: Mutex::new(0) })
+        Ok(Self { client, namespace: namespace.to_owned(), mirror, written: Mutex::new(0), beside: None })
+    }
+
+    /// The same, for scenarios that also use kubectl or look at the controller's metrics.
+    #[must_use]
+    pub fn beside(mut self, beside: Beside) -> Self {
+        self.beside = Some(beside);
+        self
     }
 
     /// Deletes the namespace; what is in it goes in the background.
@@ -367,6 +389,35 @@ impl Stage {
         }
         let result = self.until(&format!("events {wanted:?}"), |view| view.event_counts() == wanted).await;
         result.with_context(|| format!("told were, in order: {:?}", self.view().events()))
+    }
+
+    /// `kubectl wait --for=condition=CONDITION` on the Rollout. Not tested, and said so, where there is no kubectl.
+    pub async fn kubectl_waits(&self, condition: &str) -> Result<()> {
+        if !serin_needs::kubectl() {
+            return Ok(());
+        }
+        let kubeconfig = &self.beside.as_ref().context("this stage has no kubeconfig")?.kubeconfig;
+        let (wanted, bound) =
+            (format!("--for=condition={condition}"), format!("--timeout={}s", PATIENCE.as_secs()));
+        let rollout = format!("rollout/{NAME}");
+        let arguments = ["-n", &self.namespace, "wait", &wanted, &rollout, &bound];
+        let (done, said) = kubectl(kubeconfig, &arguments, String::new()).await?;
+        ensure!(
+            done && said.ends_with("condition met"),
+            "kubectl wait {wanted}: {said}\n{}",
+            self.view().summary()
+        );
+        Ok(())
+    }
+
+    /// What the controller answers to `GET /metrics`, with the status line.
+    pub async fn metrics(&self) -> Result<String> {
+        let port = self.beside.as_ref().context("this stage knows no controller")?.metrics_port;
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.context("the metrics port")?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 
     /// Compares two values, with the words of the rule.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::stage::Stage;
-use crate::view::View;
+use crate::view::{NAME, View};
 
 /// Whether a revision has so many live pods and all of them have this label (or, with `None`, none has it).
 fn labelled(view: &View, revision: i64, count: usize, key: &str, value: Option<&str>) -> bool {
@@ -49,14 +49,21 @@ pub(super) async fn conditions_to_wait_for(s: &Stage) -> Result<()> {
     s.condition("Healthy", "True", "RolloutHealthy").await?;
     s.condition("Completed", "True", "RolloutCompleted").await?;
     s.condition("Available", "True", "AvailableReason").await?;
-    s.update("v2").await?;
+    s.kubectl_waits("Healthy").await?;
+    // Begun before the condition is there: kubectl has to see it come.
+    tokio::try_join!(s.kubectl_waits("Paused"), s.kubectl_waits("Healthy=False"), s.update("v2"))?;
     s.condition("Paused", "True", "RolloutPaused").await?;
     s.condition("Healthy", "False", "RolloutHealthy").await?;
     s.condition("Completed", "False", "RolloutCompleted").await?;
-    s.promote().await?;
+    tokio::try_join!(s.kubectl_waits("Healthy"), s.kubectl_waits("Completed"), s.promote())?;
     s.condition("Paused", "False", "RolloutPaused").await?;
     s.condition("Healthy", "True", "RolloutHealthy").await?;
-    s.condition("Completed", "True", "RolloutCompleted").await
+    s.condition("Completed", "True", "RolloutCompleted").await?;
+    let metrics = s.metrics().await?;
+    let status = metrics.lines().next().unwrap_or_default();
+    s.same("the status of /metrics", &status, &"HTTP/1.1 200 OK")?;
+    let series = format!("rollout_info{{namespace=\"{}\",name=\"{NAME}\"", s.namespace());
+    s.same(&format!("{series} in the metrics"), &metrics.contains(&series), &true)
 }
 
 const PAUSED: &str = "{replicas: 2, strategy: {canary: {steps: [{setWeight: 50}, {pause: {}}]}}}";

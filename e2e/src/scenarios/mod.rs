@@ -7,6 +7,7 @@ mod delays;
 mod dynamic;
 mod ground;
 mod lifecycle;
+mod malformed;
 mod metadata;
 mod restart;
 mod scaling;
@@ -63,6 +64,9 @@ scenarios! {
     12 "deadline-exceeded-then-paused" deadline::deadline_exceeded_then_paused,
     13 "pause-longer-than-deadline" deadline::pause_longer_than_deadline,
     14 "spec-paused" lifecycle::spec_paused,
+    17 "misspelt-fields" malformed::misspelt_fields,
+    17 "malformed-resources" malformed::malformed_resources,
+    17 "quantities-in-every-form" malformed::quantities_in_every_form,
     18 "scale-down-delay" delays::scale_down_delay,
     19 "delay-longer-than-deadline" delays::delay_longer_than_deadline,
     20 "scale-down-on-abort" delays::scale_down_on_abort,

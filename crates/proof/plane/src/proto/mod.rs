@@ -7,6 +7,7 @@
 //! object is the same whichever way it came.
 
 pub(crate) mod describe;
+mod quantity;
 mod typed;
 
 use std::collections::HashMap;

@@ -151,6 +151,9 @@ fn scalar(
             if let Value::Number(number) = value {
                 *value = number.to_string().into();
             }
+            if let Value::String(text) = value {
+                *text = super::quantity::canonical(text)?;
+            }
             (value.is_string(), "quantity")
         }
         "raw" => (true, "any"),

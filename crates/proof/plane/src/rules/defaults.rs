@@ -170,6 +170,10 @@ fn volume(volume: &mut Value) {
             under(found, &json!({ "defaultMode": FILE_MODE }));
         }
     }
+    // Of what does not say from where, nothing but its name is left here.
+    if volume.as_object().is_some_and(|volume| volume.len() == 1 && volume.contains_key("name")) {
+        under(volume, &json!({ "emptyDir": {} }));
+    }
     if let Some(path) = volume.get_mut("hostPath").filter(|path| path.is_object()) {
         under(path, &json!({ "type": "" }));
     }
