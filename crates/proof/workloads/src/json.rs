@@ -4,7 +4,7 @@
 //! whole list) for one field of the wrong type, and because unknown fields of a pod template must survive.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Labels, annotations and equality selectors.
@@ -101,31 +101,6 @@ pub(crate) fn count_or_percent(value: Option<&Value>, total: i64, round_up: bool
     (0 <= count).then_some(count)
 }
 
-/// The merge patch that turns `old` into `new`, or none when they are equal.
-pub(crate) fn merge_diff(old: &Value, new: &Value) -> Option<Value> {
-    let (Value::Object(before), Value::Object(after)) = (old, new) else {
-        return (old != new).then(|| new.clone());
-    };
-    let mut patch = Map::new();
-    for (key, value) in after {
-        match before.get(key) {
-            Some(current) => {
-                if let Some(inner) = merge_diff(current, value) {
-                    patch.insert(key.clone(), inner);
-                }
-            }
-            None if value.is_null() => {}
-            None => {
-                patch.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    for key in before.keys().filter(|key| !after.contains_key(*key)) {
-        patch.insert(key.clone(), Value::Null);
-    }
-    (!patch.is_empty()).then_some(Value::Object(patch))
-}
-
 /// `value` without nulls, empty maps and empty lists, keys sorted: two templates mean the same exactly when these
 /// are equal.
 pub(crate) fn canonical(value: &Value) -> Value {
@@ -171,22 +146,6 @@ mod tests {
             assert_eq!(count_or_percent(Some(&value), total, up), expected, "{value} of {total}");
         }
         assert_eq!(count_or_percent(None, 10, true), None);
-    }
-
-    #[test]
-    fn a_merge_patch_holds_only_what_differs() {
-        for (old, new, patch) in [
-            (
-                json!({"a": 1, "b": {"c": 1, "d": 2}}),
-                json!({"a": 1, "b": {"c": 1, "d": 3}}),
-                Some(json!({"b": {"d": 3}})),
-            ),
-            (json!({"a": 1}), json!({}), Some(json!({"a": null}))),
-            (json!({"a": [1]}), json!({"a": [1]}), None),
-            (json!({}), json!({"a": null}), None),
-        ] {
-            assert_eq!(merge_diff(&old, &new), patch, "{old} -> {new}");
-        }
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! Pure. An endpoint stays in the slice where it is, so one pod's change is one slice's write however many pods a
 //! Service has. A pod on its way out stays listed as terminating, so that a proxy can let it finish.
 
-use crate::json::{Labels, flag, int, labels, list, merge_diff, owner_reference, text};
+use crate::json::{Labels, flag, int, labels, list, owner_reference, text};
 use crate::pod::Pod;
 use crate::write::{Key, Kind, Plan, Write, guarded};
 use serde_json::{Map, Value, json};
+use serin_api::diff::merge_diff;
 use serin_lang::selector::Selector;
 use std::collections::BTreeMap;
 use std::sync::Arc;

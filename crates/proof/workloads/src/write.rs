@@ -3,6 +3,7 @@
 use crate::json::{stamp, text};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use serin_api::diff::merge_diff;
 
 /// The kinds that these controllers read or write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,7 +195,7 @@ pub(crate) fn guarded(kind: Kind, object: &Value, mut patch: Value) -> Write {
 /// The patch that makes `object`'s status `wanted`, if it is not so yet.
 pub(crate) fn status_patch(kind: Kind, object: &Value, wanted: &Value) -> Option<Write> {
     let empty = json!({});
-    let difference = crate::json::merge_diff(object.pointer("/status").unwrap_or(&empty), wanted)?;
+    let difference = merge_diff(object.pointer("/status").unwrap_or(&empty), wanted)?;
     Some(Write::Patch {
         key: Key::of(kind, object),
         subresource: "status",

@@ -71,14 +71,18 @@ impl World {
                     json!(crate::json::stamp(self.now + SignedDuration::from_secs(self.sets.len() as i64)));
                 self.sets.push(Arc::new(object));
             }
-            Write::Patch { key, patch, .. } => {
+            Write::Patch { key, mut patch, .. } => {
                 let target = match key.kind {
                     Kind::Deployment => &mut self.deployment,
                     _ => Arc::make_mut(
                         self.sets.iter_mut().find(|set| text(set, "/metadata/name") == key.name).unwrap(),
                     ),
                 };
-                merge(target, &patch);
+                // There are no versions here for a patch to be held against.
+                if let Some(metadata) = patch.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+                    metadata.shift_remove("resourceVersion");
+                }
+                json_patch::merge(target, &patch);
             }
             Write::Delete { key, .. } => self.sets.retain(|set| text(set, "/metadata/name") != key.name),
             Write::Event(event) => self.said.push(event.message),
@@ -131,23 +135,6 @@ impl World {
         let all = list(&self.deployment, "/status/conditions");
         let found = all.iter().find(|c| text(c, "/type") == kind);
         found.map(|c| (text(c, "/reason").to_owned(), text(c, "/message").to_owned())).unwrap_or_default()
-    }
-}
-
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (field, value) in fields.iter().filter(|(field, _)| *field != "resourceVersion") {
-        if value.is_null() {
-            target.as_object_mut().unwrap().shift_remove(field);
-        } else {
-            merge(&mut target[field], value);
-        }
     }
 }
 
