@@ -23,7 +23,8 @@ rust:
 demo: rust
 	@cargo run -p serin -- demo $(ARGS)
 
-# Binaries and tests are built in one go, so that both see the same features of the dependencies and nothing is built twice.
+# Binaries and tests are built in one go, so that both see the same features of the dependencies and nothing is built twice;
+# those of `make demo` are the same too, which a tidy test holds.
 test: rust
 	@cargo build --workspace --bins --tests
 	@cargo test --workspace --no-fail-fast

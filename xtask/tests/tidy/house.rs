@@ -140,7 +140,7 @@ fn packages(root: &Path) -> Result<Vec<Package>> {
 }
 
 /// The triple of this machine: without it cargo would want the packages of every platform.
-fn host() -> Result<String> {
+pub(crate) fn host() -> Result<String> {
     let out = std::process::Command::new("rustc").arg("-vV").output().context("rustc -vV")?;
     let text = String::from_utf8(out.stdout)?;
     let line = text.lines().find_map(|line| line.strip_prefix("host: "));

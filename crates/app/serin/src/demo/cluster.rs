@@ -1,10 +1,8 @@
 //! The demo's cluster: API, workload controllers, nodes, ingress and Serin's controller in one process.
 
 use std::{
-    fs::OpenOptions,
     io::Write,
     net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -85,14 +83,12 @@ impl Cluster {
 }
 
 /// Writes a kubeconfig that only its owner can read: it holds an administrator's token. A file of an earlier demo is
-/// replaced, and a link is never followed.
+/// replaced at one stroke, and a link is never followed.
 fn keep(path: &Path, text: &str) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map(|_| ()).map_err(|failed| failed.error)
 }
 
 /// Installs the definitions.
@@ -115,4 +111,26 @@ fn control(client: &Client, stop: &CancellationToken, running: &TaskTracker) -> 
     let stop = stop.clone();
     running.spawn(async move { engine.run(stop).await });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_is_its_owners_alone_and_follows_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("config"));
+        std::fs::write(&theirs, "theirs").unwrap();
+        symlink(&theirs, &ours).unwrap();
+        for text in ["first", "second"] {
+            keep(&ours, text).unwrap();
+            assert_eq!(std::fs::read_to_string(&ours).unwrap(), text);
+            assert_eq!(std::fs::symlink_metadata(&ours).unwrap().permissions().mode() & 0o7777, 0o600);
+        }
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+    }
 }
