@@ -45,7 +45,7 @@ pub(crate) fn is_promoted(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
 
 /// Begins afresh, or goes straight to the end when the wanted version needs no steps.
 pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> {
-    clear(next);
+    let resumed = clear(next);
     next.restarted_at = scene.rollout.spec.restart_at;
     next.current_pod_hash.clone_from(&scene.wanted().hash);
     next.canary.current_step_analysis_run_status = None;
@@ -54,7 +54,7 @@ pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> 
     next.canary.step_plugin_statuses.clear();
     let Some(end) = scene.end() else {
         next.current_step_index = None;
-        return Vec::new();
+        return resumed.into_iter().collect();
     };
     let was_known = !scene.status().current_pod_hash.is_empty();
     let shortcut = if is_promoted(scene, next) {
@@ -66,7 +66,7 @@ pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Vec<Tell> 
     };
     next.current_step_index = Some(if shortcut.is_some() { end } else { 0 });
     let told = shortcut.filter(|_| was_known);
-    told.map(|text| Tell::normal(EventReason::SkipSteps, text)).into_iter().collect()
+    told.map(|text| Tell::normal(EventReason::SkipSteps, text)).into_iter().chain(resumed).collect()
 }
 
 /// How going to the wanted version ends, when it is the stable one or older than that.
@@ -79,26 +79,40 @@ pub(crate) fn rollback(scene: &Scene<'_>, status: &RolloutStatus) -> Option<Comp
     is_older.then_some(CompletionStatus::RolledBack)
 }
 
-/// Brings the index back within the steps (users write it) and drops requests that have no meaning any more.
-pub(crate) fn settle(scene: &Scene<'_>, next: &mut RolloutStatus) {
+/// Brings the index back within the steps (users write it) and drops requests that have no meaning any more. Returns
+/// the news of a pause that ends by it.
+pub(crate) fn settle(scene: &Scene<'_>, next: &mut RolloutStatus) -> Option<Tell> {
     next.current_step_hash.clone_from(&scene.step_hash);
     next.current_step_index = scene.end().map(|end| next.current_step_index.unwrap_or(0).clamp(0, end));
     if is_promoted(scene, next) {
-        clear(next);
+        let resumed = clear(next);
         next.current_step_index = scene.end();
-        return;
+        return resumed;
     }
+    let mut resumed = None;
     if next.promote_full || is_rollback_within_window(scene, next) {
         let promote_full = next.promote_full;
-        clear(next);
+        resumed = clear(next);
         next.promote_full = promote_full;
         next.current_step_index = scene.end();
+    }
+    // Who moves the index away from a pause has ended that one, and no later one.
+    if next.pause_conditions.is_empty() && !stands_at_pause(scene, next) {
+        next.controller_pause = false;
     }
     if next.abort {
         abort(scene, next);
     } else {
         next.aborted_at = None;
     }
+    resumed
+}
+
+/// Whether the index is that of a pause, going on or held by `spec.paused`.
+fn stands_at_pause(scene: &Scene<'_>, status: &RolloutStatus) -> bool {
+    let index = status.current_step_index.and_then(|index| usize::try_from(index).ok());
+    let step = index.and_then(|index| scene.steps().get(index));
+    matches!(step.and_then(CanaryStep::kind), Some(StepKind::Pause(_)))
 }
 
 /// Stops the update; traffic and pods go back to the stable version.
@@ -139,7 +153,7 @@ pub(crate) fn leave_pause(scene: &Scene<'_>, next: &mut RolloutStatus) -> (Vec<T
             if scene.now < ends {
                 return (told, Some(ends));
             }
-            told.push(Tell::normal(EventReason::RolloutResumed, "Rollout is resumed"));
+            told.push(resumed());
         }
     }
     next.pause_conditions.retain(|held| held.reason != PauseReason::CanaryPauseStep);
@@ -206,7 +220,8 @@ pub(crate) fn promote(
         if decided.promote_full { CompletionStatus::FastPromoted } else { CompletionStatus::Promoted };
     let (revision, hash) = (scene.revision(), &scene.wanted().hash);
     let text = format!("Rollout completed update to revision {revision} ({hash}): {reason}");
-    clear(next);
+    // A pause has ended before: none can be the last step that is done.
+    let _ = clear(next);
     next.current_step_index = scene.end();
     next.stable_rs.clone_from(hash);
     Some((Tell::normal(EventReason::RolloutCompleted, text), status))
@@ -251,12 +266,19 @@ fn end_of(pause: &PauseStep, started: Option<Moment>) -> Option<Moment> {
     Some(started?.plus(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))))
 }
 
-fn clear(next: &mut RolloutStatus) {
+/// Drops pauses and requests. Returns the news of a pause that ends by it.
+fn clear(next: &mut RolloutStatus) -> Option<Tell> {
+    let told = (!next.pause_conditions.is_empty()).then(resumed);
     next.pause_conditions.clear();
     next.controller_pause = false;
     next.abort = false;
     next.aborted_at = None;
     next.promote_full = false;
+    told
+}
+
+fn resumed() -> Tell {
+    Tell::normal(EventReason::RolloutResumed, "Rollout is resumed")
 }
 
 /// The step as events name it.

@@ -96,7 +96,7 @@ fn begin(
             news.early.push(Tell::normal(EventReason::RolloutNotCompleted, text));
         }
     }
-    course::settle(scene, next);
+    news.late.extend(course::settle(scene, next));
     report::counts(scene, next);
     let was = scene.status().condition(ConditionType::Progressing);
     let was_aborted = was.is_some_and(|condition| condition.reason == Reason::RolloutAborted);

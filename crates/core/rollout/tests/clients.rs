@@ -1,0 +1,103 @@
+//! What clients write, what they listen to, and updates that have to go on whatever was there before.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
+
+mod world;
+
+use serde_json::{Value, json};
+use serin_api::kinds;
+use serin_kernel::Key;
+use world::World;
+
+fn template(image: &str) -> Value {
+    json!({"metadata": {"labels": {"app": "demo"}}, "spec": {"containers": [{"name": "web", "image": image}]}})
+}
+
+fn rollout(world: &mut World, first: &str, canary: Value) -> Key {
+    let body = json!({
+        "metadata": {"name": "demo"},
+        "spec": {
+            "replicas": 4,
+            "selector": {"matchLabels": {"app": "demo"}},
+            "template": template(first),
+            "strategy": {"canary": canary},
+        },
+    });
+    world.create(kinds::ROLLOUT, body)
+}
+
+/// Two Services and an Ingress, and a canary strategy that uses them.
+fn routed(world: &mut World, steps: Value) -> Value {
+    for name in ["canary", "stable"] {
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
+        );
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
+    world.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
+    json!({
+        "canaryService": "canary", "stableService": "stable",
+        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": steps,
+    })
+}
+
+fn image(world: &mut World, key: &Key, image: &str) {
+    world.patch(key, &json!({"spec": {"template": template(image)}}));
+}
+
+fn is(world: &World, key: &Key, phase: &str) -> bool {
+    let rollout = world.get(key);
+    rollout["status"]["phase"] == phase
+        && rollout["status"]["observedGeneration"].as_str()
+            == Some(&*rollout["metadata"]["generation"].to_string())
+}
+
+fn is_at(world: &World, key: &Key, phase: &str, index: i64) -> bool {
+    is(world, key, phase) && world.get(key)["status"]["currentStepIndex"] == index
+}
+
+/// How often an event of this reason was heard.
+fn heard(world: &World, reason: &str) -> usize {
+    world.heard.iter().filter(|(_, heard, _)| heard == reason).count()
+}
+
+#[test]
+fn a_skipped_pause_takes_no_later_one_with_it() {
+    let mut w = World::new();
+    let steps = json!([{"pause": {}}, {"setWeight": 50}, {"pause": {}}]);
+    let key = rollout(&mut w, "demo:1", json!({"steps": steps}));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    w.until("paused", |w| is_at(w, &key, "Paused", 0));
+    // What `promote --skip-current-step` and the actions of Argo CD write.
+    w.patch(&key, &json!({"status": {"pauseConditions": null, "currentStepIndex": 1}}));
+    w.until("paused again", |w| is_at(w, &key, "Paused", 2));
+    w.wait(60);
+    assert!(is_at(&w, &key, "Paused", 2));
+}
+
+#[test]
+fn a_pause_that_ends_otherwise_than_by_a_person_is_told() {
+    let promoted = json!({"status": {"promoteFull": true}});
+    let template = |image: &str| json!({"spec": {"template": template(image)}});
+    let steps = json!({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 75}, {"pause": {}}]}}}});
+    let rows = [
+        ("resumed by a person", json!({"status": {"pauseConditions": null}}), 0),
+        ("aborted", json!({"status": {"abort": true}}), 0),
+        ("promoted in full", promoted, 1),
+        ("another template", template("demo:3"), 1),
+        ("back to the stable template", template("demo:1"), 1),
+        ("other steps", steps, 1),
+    ];
+    for (case, change, times) in rows {
+        let mut w = World::new();
+        let key = rollout(&mut w, "demo:1", json!({"steps": [{"setWeight": 50}, {"pause": {}}]}));
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        image(&mut w, &key, "demo:2");
+        w.until("paused", |w| is(w, &key, "Paused"));
+        w.patch(&key, &change);
+        w.wait(60);
+        assert_eq!(heard(&w, "RolloutResumed"), times, "{case}: {:?}", w.heard);
+    }
+}
