@@ -101,3 +101,21 @@ fn a_pause_that_ends_otherwise_than_by_a_person_is_told() {
         assert_eq!(heard(&w, "RolloutResumed"), times, "{case}: {:?}", w.heard);
     }
 }
+
+#[test]
+fn that_an_update_has_begun_is_told_once_until_one_is_completed() {
+    let mut w = World::new();
+    let key = rollout(&mut w, "demo:1", json!({"steps": [{"setWeight": 50}, {"pause": {}}]}));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    for (number, wanted) in [(2, 2), (3, 2), (4, 2)] {
+        image(&mut w, &key, &format!("demo:{number}"));
+        w.until("paused", |w| is(w, &key, "Paused"));
+        assert_eq!(heard(&w, "RolloutNotCompleted"), wanted, "demo:{number}");
+    }
+    // Back to the stable version and away again.
+    image(&mut w, &key, "demo:1");
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:5");
+    w.until("paused", |w| is(w, &key, "Paused"));
+    assert_eq!(heard(&w, "RolloutNotCompleted"), 3);
+}

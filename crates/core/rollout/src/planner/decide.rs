@@ -90,7 +90,9 @@ fn begin(
     if seen.is_changed {
         seen.rollback = course::rollback(scene, next);
         news.late.extend(course::restart(scene, next));
-        if !course::is_promoted(scene, next) {
+        let was = scene.status().condition(ConditionType::Completed);
+        let is_known = was.is_some_and(|condition| condition.status == "False");
+        if !is_known && !course::is_promoted(scene, next) {
             let (revision, hash) = (scene.revision(), &scene.wanted().hash);
             let text = format!("Rollout not completed, started update to revision {revision} ({hash})");
             news.early.push(Tell::normal(EventReason::RolloutNotCompleted, text));
