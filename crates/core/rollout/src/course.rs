@@ -227,13 +227,13 @@ pub(crate) fn promote(
     Some((Tell::normal(EventReason::RolloutCompleted, text), status))
 }
 
-/// Completes the current step when it sets counts or a weight and they are there. `is_sent` says that the router has
-/// the weight, or that there is none.
-pub(crate) fn leave_counts(scene: &Scene<'_>, next: &mut RolloutStatus, is_sent: bool) -> Option<Tell> {
+/// Completes the current step when it sets counts or a weight and they are there. `is_held` says that a router cannot
+/// be told its weight.
+pub(crate) fn leave_counts(scene: &Scene<'_>, next: &mut RolloutStatus, is_held: bool) -> Option<Tell> {
     let step = current(scene, next)?;
     let done = match step.kind()? {
         StepKind::SetCanaryScale(_) => split::is_reached(scene, next),
-        StepKind::SetWeight(_) => is_sent && split::is_reached(scene, next),
+        StepKind::SetWeight(_) => !is_held && split::is_reached(scene, next),
         _ => false,
     };
     done.then(|| complete(scene, next, step))

@@ -119,3 +119,26 @@ fn that_an_update_has_begun_is_told_once_until_one_is_completed() {
     w.until("paused", |w| is(w, &key, "Paused"));
     assert_eq!(heard(&w, "RolloutNotCompleted"), 3);
 }
+
+#[test]
+fn a_stable_version_without_pods_holds_no_update_up() {
+    let timed = json!([{"setWeight": 50}, {"pause": {"duration": 5}}]);
+    for (steps, in_full) in
+        [(timed, false), (json!([]), false), (json!([{"setWeight": 50}, {"pause": {}}]), true)]
+    {
+        let mut w = World::new();
+        let canary = routed(&mut w, steps.clone());
+        let key = rollout(&mut w, "demo:bad", canary);
+        w.wait(60);
+        image(&mut w, &key, "demo:2");
+        if in_full {
+            w.until("paused", |w| is(w, &key, "Paused"));
+            w.patch(&key, &json!({"status": {"promoteFull": true}}));
+        }
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        w.wait(60);
+        let status = &w.get(&key)["status"];
+        assert_eq!(status["stableRS"], status["currentPodHash"], "{steps}");
+        assert_eq!(status["replicas"], 4, "{steps}");
+    }
+}

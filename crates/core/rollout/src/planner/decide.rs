@@ -35,8 +35,10 @@ pub(super) fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
 
     let routed = route(scene, &mut next, &mut news);
     let decided = next.clone();
-    let is_sent = !scene.is_routed() || (routed.split.weight.is_some() && routed.error.is_none());
-    news.late.extend(course::leave_counts(scene, &mut next, is_sent));
+    // A stable version that cannot take its share leaves the routers as they are, but holds nothing up: the update may
+    // be what mends it.
+    let is_held = routed.error.is_some();
+    news.late.extend(course::leave_counts(scene, &mut next, is_held));
     let (told, wake) = course::enter_pause(scene, &mut next);
     news.late.extend(told);
     news.wake(wake);
@@ -45,11 +47,7 @@ pub(super) fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
     let goals = targets::goals(scene, &decided, sent);
     news.wake(goals.wake);
     seen.was_stable = course::is_promoted(scene, &decided);
-    let promotion = if is_sent || decided.stable_rs.is_empty() {
-        course::promote(scene, &decided, &mut next)
-    } else {
-        None
-    };
+    let promotion = if is_held { None } else { course::promote(scene, &decided, &mut next) };
     let (promoted, completion) = promotion.unzip();
 
     let dressed = dress::dress(scene, &decided);
