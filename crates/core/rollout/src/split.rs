@@ -76,6 +76,10 @@ fn wanted(scene: &Scene<'_>, next: &RolloutStatus) -> (u32, bool) {
         return (weight.min(whole.max_weight), false);
     }
     let steps = scene.scale_steps();
+    // Without steps there is no share on the way: traffic changes with the Services, at the promotion.
+    if steps.is_empty() {
+        return (0, false);
+    }
     let course = steps_course(scene, next, &steps);
     if is_reached(scene, next) {
         return (scale::weight(&course), false);

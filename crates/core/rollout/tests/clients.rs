@@ -121,6 +121,19 @@ fn that_an_update_has_begun_is_told_once_until_one_is_completed() {
 }
 
 #[test]
+fn without_steps_the_router_sends_nothing_before_the_promotion() {
+    let mut w = World::new();
+    let canary = routed(&mut w, json!([]));
+    let key = rollout(&mut w, "demo:1", canary);
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    image(&mut w, &key, "demo:2");
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    w.wait(60);
+    assert!(!w.heard.iter().any(|(_, _, text)| text.contains("'100'")), "{:?}", w.heard);
+    assert_eq!(heard(&w, "RolloutCompleted"), 2);
+}
+
+#[test]
 fn a_stable_version_without_pods_holds_no_update_up() {
     let timed = json!([{"setWeight": 50}, {"pause": {"duration": 5}}]);
     for (steps, in_full) in
