@@ -29,7 +29,8 @@ pub(crate) struct SetWrites {
     pub(crate) down: Vec<Write>,
 }
 
-/// The write of the Rollout's own annotations, if they have changed.
+/// The write of the Rollout's own annotations, if they have changed, and of its size, if it has none: the scale
+/// subresource has no answer without it, and autoscalers stop.
 pub(crate) fn annotate(scene: &Scene<'_>) -> Option<Write> {
     let object = scene.object();
     let revision = scene.revision().to_string();
@@ -46,10 +47,17 @@ pub(crate) fn annotate(scene: &Scene<'_>) -> Option<Write> {
     if was != is {
         wanted.insert(dress::DRESSED.to_owned(), if is { json!("true") } else { Value::Null });
     }
-    if wanted.is_empty() {
+    let mut patch = json!({});
+    if !wanted.is_empty() {
+        patch["metadata"]["annotations"] = Value::Object(wanted);
+    }
+    if scene.rollout.spec.replicas.is_none() {
+        patch["spec"]["replicas"] = json!(scene.replicas());
+    }
+    if patch == json!({}) {
         return None;
     }
-    let write = Write::unchanged(object, Change::Merge(json!({"metadata": {"annotations": wanted}})));
+    let write = Write::unchanged(object, Change::Merge(patch));
     if !is_new {
         return Some(write);
     }

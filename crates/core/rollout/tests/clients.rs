@@ -155,3 +155,13 @@ fn a_stable_version_without_pods_holds_no_update_up() {
         assert_eq!(status["replicas"], 4, "{steps}");
     }
 }
+
+#[test]
+fn a_size_that_nobody_wrote_is_written_for_autoscalers() {
+    let mut w = World::new();
+    let key = rollout(&mut w, "demo:1", json!({}));
+    w.patch(&key, &json!({"spec": {"replicas": null}}));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    assert_eq!(w.get(&key)["spec"]["replicas"], 1);
+    assert_eq!(w.get(&key)["spec"]["template"], template("demo:1"), "nothing else is");
+}

@@ -206,7 +206,7 @@ fn status(cluster: &mut Cluster, call: &Call<'_>, place: Place, query: &Query) -
 
 fn scale(cluster: &mut Cluster, call: &Call<'_>, place: &Place, query: &Query) -> Result<Answer, Refusal> {
     let value = match *call.method {
-        Method::GET => cluster.scale(place)?,
+        Method::GET => cluster.read_scale(place)?,
         Method::PUT => cluster.set_scale(place, &required_body(call)?, query.write())?,
         Method::PATCH => {
             let current = cluster.scale(place)?;

@@ -1,5 +1,5 @@
-//! What an absent field means. Values, never written back: a default in somebody's manifest is a difference that
-//! their GitOps tool reports.
+//! What an absent field means. Values, never written back (but for `spec.replicas`, which autoscalers read): a default
+//! in somebody's manifest is a difference that their GitOps tool reports.
 
 use serin_lang::{
     duration::{DurationError, pause_seconds},

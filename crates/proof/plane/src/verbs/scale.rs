@@ -14,6 +14,17 @@ impl Cluster {
         scale_of(place, &self.object(place)?)
     }
 
+    /// The `Scale` that is read: unlike one that is written, it must say how many replicas there are to be.
+    pub(crate) fn read_scale(&self, place: &Place) -> Result<Value, Refusal> {
+        let scale = self.scale(place)?;
+        match &place.kind.scale {
+            Some(paths) if scale["spec"]["replicas"].is_null() => {
+                Err(Refusal::internal(format!("the spec replicas field {:?} does not exist", paths.spec)))
+            }
+            _ => Ok(scale),
+        }
+    }
+
     /// Writes the replicas of a `Scale`.
     pub(crate) fn set_scale(
         &mut self,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{
     DeleteParams, EvictParams, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
@@ -80,6 +81,35 @@ async fn generation_counts_changes_of_the_spec_alone() {
     let three = api.patch_status("web", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     assert_eq!(three.metadata.generation, Some(2));
     assert_eq!(three.spec.replicas, Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_size_of_a_custom_object_is_read_only_where_it_has_one() {
+    let (_plane, client) = plane();
+    let scale = json!({ "specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n" });
+    let open = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    let definition = json!({
+        "metadata": { "name": "sizes.example.io" },
+        "spec": {
+            "group": "example.io", "scope": "Namespaced", "names": { "plural": "sizes", "kind": "Size" },
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": { "scale": scale },
+                "schema": { "openAPIV3Schema": open },
+            }],
+        },
+    });
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    definitions.create(&PostParams::default(), &read(definition)).await.unwrap();
+    let kind = kube::core::GroupVersionKind::gvk("example.io", "v1", "Size");
+    let resource = kube::core::ApiResource::from_gvk_with_plural(&kind, "sizes");
+    let api: Api<kube::core::DynamicObject> = Api::default_namespaced_with(client, &resource);
+    let one =
+        json!({ "apiVersion": "example.io/v1", "kind": "Size", "metadata": { "name": "one" }, "spec": {} });
+    api.create(&PostParams::default(), &read(one)).await.unwrap();
+    assert_eq!(code(api.get_scale("one").await), 500);
+    let two = json!({ "spec": { "replicas": 2 } });
+    api.patch_scale("one", &PatchParams::default(), &Patch::Merge(two)).await.unwrap();
+    assert_eq!(api.get_scale("one").await.unwrap().spec.unwrap().replicas, Some(2));
 }
 
 #[tokio::test(start_paused = true)]
