@@ -93,8 +93,17 @@ fn basic(scene: &Scene<'_>, next: &RolloutStatus, goals: &mut Goals) {
         stable: split::stable(scene, next).map(Set::counts),
         older_spec: old.iter().map(|&index| scene.sets[index].spec).fold(0, u32::saturating_add),
     });
-    place(scene, next, counts, goals);
+    place(scene, next, one_at_a_time(scene, next, counts), goals);
     drain(scene, old, posts, goals);
+}
+
+/// Pods that leave the stable version make room for the new one: it grows with the next look, by all that is free then
+/// and in one go, as Argo's does.
+fn one_at_a_time(scene: &Scene<'_>, next: &RolloutStatus, counts: Counts) -> Counts {
+    let has = scene.wanted().spec;
+    let shrinks = split::stable(scene, next).is_some_and(|stable| counts.stable < stable.spec);
+    let canary = if shrinks { counts.canary.min(has) } else { counts.canary };
+    Counts { canary, ..counts }
 }
 
 /// Old versions without a router: first what is not ready of each, then as much as the whole can spare.

@@ -165,3 +165,18 @@ fn a_size_that_nobody_wrote_is_written_for_autoscalers() {
     assert_eq!(w.get(&key)["spec"]["replicas"], 1);
     assert_eq!(w.get(&key)["spec"]["template"], template("demo:1"), "nothing else is");
 }
+
+#[test]
+fn pods_move_in_as_few_steps_as_argo_takes() {
+    let mut w = World::new();
+    let key = rollout(&mut w, "demo:1", json!({"steps": [{"setWeight": 50}, {"pause": {"duration": 5}}]}));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    w.heard.clear();
+    image(&mut w, &key, "demo:2");
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    let scaled = w.heard.iter().filter(|(_, reason, _)| reason == "ScalingReplicaSet");
+    let moves: Vec<&str> =
+        scaled.map(|(_, _, text)| text.rsplit_once("from ").map_or("", |(_, counts)| counts)).collect();
+    // A quarter may be too many or too few: room first, then all that fits into it.
+    assert_eq!(moves, ["4 to 3", "0 to 2", "3 to 2", "2 to 1", "2 to 4", "1 to 0"]);
+}
