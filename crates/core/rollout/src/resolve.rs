@@ -1,7 +1,7 @@
 //! The pod template and the selector that a Rollout means: its own, or those of the workload that it refers to.
 
 use serde_json::Value;
-use serin_api::{kinds, meta::LabelSelector, rollout::Rollout};
+use serin_api::{kinds, meta::LabelSelector, rollout::Rollout, validate};
 use serin_kernel::{Key, Kind, Observed};
 
 use crate::check::Invalid;
@@ -36,6 +36,10 @@ pub(crate) fn resolve(observed: &Observed, rollout: &Rollout) -> Result<Resolved
     };
     let invalid =
         |text: String| Invalid(format!("The Rollout \"{}\" is invalid: {text}", rollout.metadata.name));
+    // Known without the workload, and told before anything about it.
+    if let Some(own) = validate::validate(rollout).iter().find(|problem| problem.path == "spec.template") {
+        return Err(Invalid(validate::message(&rollout.metadata.name, own)));
+    }
     let shown = format!("{}/{} {}", workload.api_version, workload.kind, workload.name);
     let Some(key) = key(&observed.object.meta().namespace, rollout) else {
         let text = "must be a Deployment or ReplicaSet of apps/v1 or a PodTemplate of v1";

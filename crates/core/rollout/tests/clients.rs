@@ -5,7 +5,7 @@ mod world;
 
 use serde_json::{Value, json};
 use serin_api::kinds;
-use serin_kernel::Key;
+use serin_kernel::{Answers, Change, Key, Object, Observed, Plan};
 use world::World;
 
 fn template(image: &str) -> Value {
@@ -179,4 +179,18 @@ fn pods_move_in_as_few_steps_as_argo_takes() {
         scaled.map(|(_, _, text)| text.rsplit_once("from ").map_or("", |(_, counts)| counts)).collect();
     // A quarter may be too many or too few: room first, then all that fits into it.
     assert_eq!(moves, ["4 to 3", "0 to 2", "3 to 2", "2 to 1", "2 to 4", "1 to 0"]);
+}
+
+#[test]
+fn a_template_beside_a_workload_is_told_before_that_the_workload_is_missing() {
+    let mut w = World::new();
+    let key = rollout(&mut w, "demo:1", json!({}));
+    let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "nowhere"});
+    w.patch(&key, &json!({"spec": {"workloadRef": workload}}));
+    w.wait(1);
+    let told = |w: &World| w.get(&key)["status"]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(told(&w).ends_with("template must be empty for workload reference rollout"), "{}", told(&w));
+    w.patch(&key, &json!({"spec": {"template": null}}));
+    w.wait(1);
+    assert!(told(&w).ends_with("deployments.apps \"nowhere\" not found"), "{}", told(&w));
 }
