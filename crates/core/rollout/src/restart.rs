@@ -55,7 +55,9 @@ pub(crate) fn restart(scene: &Scene<'_>, next: &mut RolloutStatus) -> Restart {
         pod.meta().deletion_timestamp.is_none() && view.is_available(ready_seconds, scene.now)
     };
     let available = pods.iter().filter(|pod| is_available(pod)).count();
-    let wanted = usize::try_from(scene.replicas()).unwrap_or(usize::MAX).max(pods.len());
+    // Pods that are on their way out are nobody's any more: a slow farewell holds up no other pod.
+    let total = scene.sets.iter().map(|set| set.spec).fold(0, u32::saturating_add);
+    let wanted = usize::try_from(scene.replicas().max(total)).unwrap_or(usize::MAX);
     let unavailable = usize::try_from(split::fenceposts(scene).unavailable.max(1)).unwrap_or(1);
     let budget = available.saturating_sub(wanted.saturating_sub(unavailable));
     let living = old.into_iter().filter(|pod| pod.meta().deletion_timestamp.is_none());

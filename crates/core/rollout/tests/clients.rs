@@ -182,6 +182,36 @@ fn pods_move_in_as_few_steps_as_argo_takes() {
 }
 
 #[test]
+fn a_pod_that_ends_slowly_holds_no_restart_up() {
+    let mut w = World::new();
+    let key = rollout(&mut w, "demo:1", json!({"maxUnavailable": 1}));
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    let at = w.now.plus(std::time::Duration::from_secs(10));
+    w.now = at.plus(std::time::Duration::from_secs(10));
+    w.patch(&key, &json!({"spec": {"restartAt": at}}));
+    let planner = &w.planners[0];
+    let mut seen: Vec<Value> =
+        w.observe(planner.as_ref(), &key).unwrap().all(kinds::POD).map(Object::value).collect();
+    assert_eq!(seen.len(), 4);
+    let mut leaving = seen[0].clone();
+    leaving["metadata"]["name"] = json!("leaving");
+    leaving["metadata"]["deletionTimestamp"] = json!(at);
+    for leaves in [false, true] {
+        if leaves {
+            seen.push(leaving.clone());
+        }
+        let pods = seen.iter().map(|pod| Object::new(kinds::POD, pod).unwrap());
+        let sets =
+            w.all(kinds::REPLICA_SET).into_iter().map(|set| Object::new(kinds::REPLICA_SET, set).unwrap());
+        let observed = Observed::new(w.object(&key).unwrap(), pods.chain(sets).collect::<Vec<_>>());
+        let Plan::Act(act) = planner.plan(&observed, &Answers::default(), w.now) else { panic!("asks") };
+        let evicted = act.writes.iter().filter(|write| matches!(write.change, Change::Evict)).count();
+        assert_eq!(evicted, 1, "with one that leaves: {leaves}");
+        assert!(w.get(&key)["status"]["restartedAt"].is_null());
+    }
+}
+
+#[test]
 fn a_template_beside_a_workload_is_told_before_that_the_workload_is_missing() {
     let mut w = World::new();
     let key = rollout(&mut w, "demo:1", json!({}));
