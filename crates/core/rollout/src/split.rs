@@ -88,7 +88,8 @@ fn wanted(scene: &Scene<'_>, next: &RolloutStatus) -> (u32, bool) {
         Some(index) if index > 0 => Some(index.unsigned_abs() - 1),
         _ => return (0, false),
     };
-    (scale::weight(&Course { index: earlier, ..course }), false)
+    // A step down begins with the traffic: its pods go after that.
+    (scale::weight(&course).min(scale::weight(&Course { index: earlier, ..course })), false)
 }
 
 /// A finished Rollout whose stable version was scaled down goes back to it: traffic follows its pods.
@@ -151,17 +152,26 @@ pub(crate) fn counts(scene: &Scene<'_>, next: &RolloutStatus) -> Counts {
     })
 }
 
-/// The counts to set after the routers were told `sent`; none when they were left as they are. A dynamic stable version
-/// has the pods for what it was given before and for what it has now: the record is a pass behind, and may be lost.
+/// The counts to set after the routers were told `sent`; none when they were left as they are. The new version keeps the
+/// pods for the share that it still has, unless their number was asked for. A dynamic stable version has the pods for
+/// what it was given before and for what it has now: the record is a pass behind, and may be lost.
 pub(crate) fn placed(scene: &Scene<'_>, next: &RolloutStatus, sent: Option<u32>) -> Counts {
-    let counts = counts(scene, next);
-    if !scene.is_dynamic() {
-        return counts;
-    }
+    let mut counts = counts(scene, next);
     let whole = scene.whole();
-    let has = stable(scene, next).map_or(0, |set| set.spec.min(whole.replicas));
-    let needed = sent.map_or(has, |weight| whole.replicas_for(whole.max_weight.saturating_sub(weight)));
-    Counts { stable: counts.stable.max(needed), ..counts }
+    let by_weight =
+        matches!(scale::target(&steps_course(scene, next, &scene.scale_steps())), Target::Weight(_));
+    if by_weight && !next.abort {
+        let recorded = scene.status().canary.weights.as_ref().map(|weights| &weights.canary);
+        let is_own = recorded.is_none_or(|canary| canary.pod_template_hash == scene.wanted().hash);
+        let share = sent.unwrap_or(if is_own { current(scene) } else { 0 });
+        counts.canary = counts.canary.max(whole.replicas_for(share).min(scene.wanted().spec));
+    }
+    if scene.is_dynamic() {
+        let has = stable(scene, next).map_or(0, |set| set.spec.min(whole.replicas));
+        let needed = sent.map_or(has, |weight| whole.replicas_for(whole.max_weight.saturating_sub(weight)));
+        counts.stable = counts.stable.max(needed);
+    }
+    counts
 }
 
 /// Whether the pods are where the current step wants them.

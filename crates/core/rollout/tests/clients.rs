@@ -224,3 +224,35 @@ fn a_template_beside_a_workload_is_told_before_that_the_workload_is_missing() {
     w.wait(1);
     assert!(told(&w).ends_with("deployments.apps \"nowhere\" not found"), "{}", told(&w));
 }
+
+#[test]
+fn a_step_down_takes_the_traffic_before_the_pods() {
+    for dynamic in [false, true] {
+        let mut w = World::new();
+        let steps = json!([{"setWeight": 100}, {"pause": {}}, {"setWeight": 25}, {"pause": {}}, {"setWeight": 0}, {"pause": {}}]);
+        let mut canary = routed(&mut w, steps);
+        canary["dynamicStableScale"] = json!(dynamic);
+        let key = rollout(&mut w, "demo:1", canary);
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        image(&mut w, &key, "demo:2");
+        for index in [1, 3, 5] {
+            w.until("paused", |w| {
+                carries(w);
+                is_at(w, &key, "Paused", index)
+            });
+            w.patch(&key, &json!({"status": {"pauseConditions": null}}));
+        }
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+    }
+}
+
+/// Asserts that the canary has the pods for its share of the traffic of 4.
+fn carries(world: &World) {
+    let ingress = &world.objects[&kinds::INGRESS.key("seed", "demo-web-canary")];
+    let weight = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"].as_str();
+    let share: u64 = weight.unwrap().parse().unwrap();
+    let is_canary = |set: &&Value| set["spec"]["template"]["spec"]["containers"][0]["image"] == "demo:2";
+    let sets = world.all(kinds::REPLICA_SET);
+    let pods = sets.into_iter().find(is_canary).map_or(0, |set| set["spec"]["replicas"].as_u64().unwrap());
+    assert!(share <= pods * 25, "{share} for {pods} pods");
+}
