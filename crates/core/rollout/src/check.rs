@@ -5,23 +5,35 @@ use serin_api::{
     names::{ConditionType, Reason},
     network::{Ingress, Service},
     rollout::{CanaryStrategy, Rollout, RolloutStatus},
-    validate::{self, References},
+    validate::{self, FieldError, References},
 };
 use serin_kernel::{Kind, Moment, Object, Observed};
 
 use crate::{report, resolve::Resolved};
 
-/// Why a Rollout is not run; the first of its problems, as a sentence.
+/// Why a Rollout is not run: the first of its problems.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Invalid(pub(crate) String);
+pub(crate) struct Invalid {
+    /// As a sentence.
+    pub(crate) text: String,
+    /// Something that it names is not there, and may only come later than the Rollout.
+    pub(crate) waits: bool,
+}
+
+impl Invalid {
+    /// A problem of the manifest.
+    pub(crate) fn new(text: String) -> Self {
+        Self { text, waits: false }
+    }
+}
 
 /// The status of a Rollout that is not run: everything else in it stays, so that traffic and pods stay.
 pub(crate) fn status(rollout: &Rollout, invalid: &Invalid, generation: i64, now: Moment) -> RolloutStatus {
     let mut next = rollout.status.clone();
     let kind = ConditionType::InvalidSpec;
-    if next.condition(kind).is_none_or(|condition| condition.message != invalid.0) {
+    if next.condition(kind).is_none_or(|condition| condition.message != invalid.text) {
         report::remove(&mut next, kind);
-        report::put(&mut next, kind, ("True", Reason::InvalidSpec), invalid.0.clone(), now);
+        report::put(&mut next, kind, ("True", Reason::InvalidSpec), invalid.text.clone(), now);
     }
     next.observed_generation = generation.to_string();
     let (phase, message) = report::phase(rollout, &next);
@@ -47,16 +59,20 @@ pub(crate) fn valid<'a>(
         validate::validate_resolved(rollout, validate::Resolved { template, selector })
     };
     problems.extend(validate::unsupported(rollout));
-    problems.extend(validate::validate_references(
-        rollout,
-        &resolved.template,
-        &references(observed, rollout),
-    ));
-    if let Some(first) = problems.first() {
-        return Err(Invalid(validate::message(&rollout.metadata.name, first)));
+    let named = references(observed, rollout);
+    let unfit = validate::validate_references(rollout, &resolved.template, &named);
+    let waits = |problem: &FieldError| {
+        let name = problem.value.as_str().unwrap_or_default();
+        matches!(named.services.get(name), Some(None)) || matches!(named.ingresses.get(name), Some(None))
+    };
+    let own = problems.first().map(|problem| (problem, false));
+    let first = own.or_else(|| unfit.first().map(|problem| (problem, waits(problem))));
+    if let Some((problem, waits)) = first {
+        return Err(Invalid { text: validate::message(&rollout.metadata.name, problem), waits });
     }
     let missing = || {
-        Invalid(format!("The Rollout \"{}\" is invalid: it has no canary strategy", rollout.metadata.name))
+        let name = &rollout.metadata.name;
+        Invalid::new(format!("The Rollout \"{name}\" is invalid: it has no canary strategy"))
     };
     rollout.canary().ok_or_else(missing)
 }

@@ -35,10 +35,10 @@ pub(crate) fn resolve(observed: &Observed, rollout: &Rollout) -> Result<Resolved
         return Ok(Resolved { template, selector: own.unwrap_or_default(), generation: None });
     };
     let invalid =
-        |text: String| Invalid(format!("The Rollout \"{}\" is invalid: {text}", rollout.metadata.name));
+        |text: String| Invalid::new(format!("The Rollout \"{}\" is invalid: {text}", rollout.metadata.name));
     // Known without the workload, and told before anything about it.
     if let Some(own) = validate::validate(rollout).iter().find(|problem| problem.path == "spec.template") {
-        return Err(Invalid(validate::message(&rollout.metadata.name, own)));
+        return Err(Invalid::new(validate::message(&rollout.metadata.name, own)));
     }
     let shown = format!("{}/{} {}", workload.api_version, workload.kind, workload.name);
     let Some(key) = key(&observed.object.meta().namespace, rollout) else {
@@ -47,7 +47,8 @@ pub(crate) fn resolve(observed: &Observed, rollout: &Rollout) -> Result<Resolved
     };
     let Some(object) = observed.get(&key) else {
         let text = format!("{} \"{}\" not found", key.kind, workload.name);
-        return Err(invalid(format!("spec.workloadRef.name: Invalid value: \"{}\": {text}", workload.name)));
+        let text = format!("spec.workloadRef.name: Invalid value: \"{}\": {text}", workload.name);
+        return Err(Invalid { waits: true, ..invalid(text) });
     };
     let body = object.value();
     let path = if key.kind == kinds::POD_TEMPLATE { "/template" } else { "/spec/template" };

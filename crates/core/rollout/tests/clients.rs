@@ -256,3 +256,21 @@ fn carries(world: &World) {
     let pods = sets.into_iter().find(is_canary).map_or(0, |set| set["spec"]["replicas"].as_u64().unwrap());
     assert!(share <= pods * 25, "{share} for {pods} pods");
 }
+
+#[test]
+fn what_is_not_there_yet_is_a_condition_and_what_is_gone_is_news_too() {
+    let mut w = World::new();
+    let canary = routed(&mut w, json!([]));
+    let service = kinds::SERVICE.key("seed", "stable");
+    let body = w.objects.remove(&service).unwrap();
+    let key = rollout(&mut w, "demo:1", canary);
+    w.wait(60);
+    assert!(is(&w, &key, "Degraded"));
+    assert_eq!(w.heard.len(), 1, "added, and nothing else: {:?}", w.heard);
+    w.objects.insert(service.clone(), body);
+    w.until("healthy", |w| is(w, &key, "Healthy"));
+    assert_eq!(heard(&w, "InvalidSpec"), 0);
+    w.objects.remove(&service);
+    w.wait(60);
+    assert_eq!(heard(&w, "InvalidSpec"), 1);
+}

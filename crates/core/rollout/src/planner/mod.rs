@@ -68,7 +68,7 @@ impl Planner for RolloutPlanner {
         // The status is ours: what cannot be read in it is not the user's mistake, and is written anew.
         let plan = match read.problems.iter().find(|problem| !status::holds(problem)) {
             Some(problem) => {
-                Err(Invalid(format!("The Rollout \"{}\" is invalid: {problem}", object.meta().name)))
+                Err(Invalid::new(format!("The Rollout \"{}\" is invalid: {problem}", object.meta().name)))
             }
             None => pass(observed, &read.value, answers, now),
         };
@@ -87,7 +87,7 @@ impl Planner for RolloutPlanner {
         let text = format!(
             "Serin leaves this Rollout alone until it is changed: {why}. Please report this as a defect."
         );
-        refuse(&Observed::new(object.clone(), []), &rollout, &Invalid(text), now)
+        refuse(&Observed::new(object.clone(), []), &rollout, &Invalid::new(text), now)
     }
 }
 
@@ -99,13 +99,14 @@ fn refuse(observed: &Observed, rollout: &Rollout, invalid: &Invalid, now: Moment
     if let Some(patch) = status::patch(object, &rollout.status, &next) {
         let told = Tell {
             reason: Reason::InvalidSpec.as_str(),
-            ..Tell::warning(EventReason::ReconciliationError, &invalid.0)
+            ..Tell::warning(EventReason::ReconciliationError, &invalid.text)
         };
+        // What one file brings comes one by one: before the first deploy that is no news.
+        let is_early = invalid.waits && rollout.status.current_pod_hash.is_empty();
+        let told = (!is_early).then(|| told.about(object));
         let write = Write::unchanged(object, Deed::MergeStatus(patch));
-        act.writes.push(
-            news::added(rollout, object).into_iter().chain([told.about(object)]).fold(write, Write::telling),
-        );
-        act.reasons.push(invalid.0.clone());
+        act.writes.push(news::added(rollout, object).into_iter().chain(told).fold(write, Write::telling));
+        act.reasons.push(invalid.text.clone());
     }
     act
 }
@@ -133,5 +134,5 @@ fn pass(observed: &Observed, rollout: &Rollout, answers: &Answers, now: Moment) 
 }
 
 fn invalid(rollout: &Rollout, problem: &str) -> Invalid {
-    Invalid(format!("The Rollout \"{}\" is invalid: {problem}", rollout.metadata.name))
+    Invalid::new(format!("The Rollout \"{}\" is invalid: {problem}", rollout.metadata.name))
 }
