@@ -49,15 +49,18 @@ impl Paint {
 pub fn icon(status: &str) -> (&'static str, Option<Hue>) {
     match status {
         "Healthy" | "Running" | "Completed" | "Successful" => ("✔", Some(Hue::Green)),
-        "Degraded" | "Failed" | "Error" | "ReplicaFailure" => ("✖", Some(Hue::Red)),
+        "Degraded" | "Failed" | "ReplicaFailure" => ("✖", Some(Hue::Red)),
         "Paused" => ("॥", None),
         "ScaledDown" => ("•", None),
         "Progressing" | "Pending" | "ContainerCreating" | "PodInitializing" | "Terminating" => {
             ("◌", Some(Hue::Blue))
         }
-        "Unknown" | "" => ("?", None),
+        "Unknown" | "" => ("?", Some(Hue::Yellow)),
         word if word.starts_with("Init:") => ("◌", Some(Hue::Blue)),
-        // Whatever else a pod says of itself (CrashLoopBackOff, ErrImagePull, OOMKilled …) is trouble.
+        // An image that does not come may still come.
+        "ImagePullBackOff" | "RegistryUnavailable" => ("⚠", Some(Hue::Red)),
+        word if word.ends_with("Error") || word.starts_with("Err") => ("⚠", Some(Hue::Red)),
+        // Whatever else a pod says of itself (CrashLoopBackOff, OOMKilled …) is trouble.
         _ => ("✖", Some(Hue::Red)),
     }
 }
@@ -83,6 +86,21 @@ pub(crate) fn visible_width(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_trouble_has_the_icon_that_the_plugin_gives_it() {
+        for (status, wanted) in [
+            ("ErrImagePull", "⚠"),
+            ("ImagePullBackOff", "⚠"),
+            ("CreateContainerConfigError", "⚠"),
+            ("Error", "⚠"),
+            ("CrashLoopBackOff", "✖"),
+            ("Init:Error", "◌"),
+            ("Unknown", "?"),
+        ] {
+            assert_eq!(icon(status).0, wanted, "{status}");
+        }
+    }
 
     #[test]
     fn colour_does_not_count_as_width() {

@@ -42,7 +42,7 @@ pub struct Info {
     pub status: Status,
     /// `Canary` or `BlueGreen`.
     pub strategy: String,
-    /// `2/6`; empty without steps.
+    /// `2/6`; empty without steps, and before the first of them.
     pub step: String,
     /// The weight that the current step asks for.
     pub set_weight: i64,
@@ -91,6 +91,8 @@ pub struct ReplicaSetInfo {
     pub delay: Option<String>,
     /// Seconds since creation.
     pub age_secs: i64,
+    /// Pods there are.
+    pub replicas: i64,
     /// Available pods.
     pub available: i64,
     /// Images of its template.
@@ -157,8 +159,8 @@ fn steps(rollout: &Value) -> &[Value] {
 
 fn step(rollout: &Value) -> String {
     match (steps(rollout).len(), number(rollout, "/status/currentStepIndex")) {
-        (0, _) => String::new(),
-        (total, index) => format!("{}/{total}", index.unwrap_or_default()),
+        (0, _) | (_, None) => String::new(),
+        (total, Some(index)) => format!("{index}/{total}"),
     }
 }
 
@@ -186,19 +188,20 @@ fn actual_weight(rollout: &Value, canary_available: i64) -> i64 {
     if current_step(rollout).is_none() {
         return max;
     }
+    let available = number(rollout, "/status/availableReplicas").unwrap_or_default();
+    if available <= 0 {
+        return 0;
+    }
     if rollout.pointer("/spec/strategy/canary/trafficRouting").is_some() {
         let recorded = number(rollout, "/status/canary/weights/canary/weight");
         return recorded.unwrap_or_else(|| set_weight(rollout));
     }
-    match number(rollout, "/status/availableReplicas").unwrap_or_default() {
-        ..=0 => 0,
-        available => canary_available * max / available,
-    }
+    canary_available * max / available
 }
 
 fn images(sets: &[ReplicaSetInfo]) -> Vec<Image> {
     let mut tags: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for set in sets.iter().filter(|set| set.status != "ScaledDown") {
+    for set in sets.iter().filter(|set| 0 < set.replicas) {
         for image in &set.images {
             tags.entry(image).or_default().extend(set.tags.iter().map(String::as_str));
         }
@@ -235,6 +238,7 @@ fn replica_set(snapshot: &Snapshot, set: &Value) -> ReplicaSetInfo {
         tags: tags(&snapshot.rollout, pod::label(set, HASH_LABEL)),
         delay: delay(set, snapshot.now),
         age_secs: age(set, snapshot.now),
+        replicas: number(set, "/status/replicas").unwrap_or_default(),
         available: number(set, "/status/availableReplicas").unwrap_or_default(),
         images: images.map(str::to_owned).collect(),
         pods: pods.into_iter().map(|pod| pod_info(pod, snapshot.now)).collect(),
@@ -244,12 +248,15 @@ fn replica_set(snapshot: &Snapshot, set: &Value) -> ReplicaSetInfo {
 fn replica_set_status(set: &Value) -> &'static str {
     let desired = number(set, "/spec/replicas").unwrap_or(1);
     let available = number(set, "/status/availableReplicas").unwrap_or_default();
+    let generation = |path: &str| number(set, path).unwrap_or_default();
     let is_failure = |c: &Value| text(c, "/type") == "ReplicaFailure" && text(c, "/status") == "True";
-    if list(set, "/status/conditions").iter().any(is_failure) {
+    if generation("/status/observedGeneration") < generation("/metadata/generation") {
+        "Progressing"
+    } else if list(set, "/status/conditions").iter().any(is_failure) {
         "ReplicaFailure"
     } else if available < desired {
         "Progressing"
-    } else if desired == 0 && available == 0 {
+    } else if desired == 0 {
         "ScaledDown"
     } else {
         "Healthy"
@@ -283,5 +290,43 @@ fn pod_info(pod: &Value, now: i64) -> PodInfo {
         ready: format!("{ready}/{total}"),
         restarts: pod::restarts(pod),
         age_secs: age(pod, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_update_that_has_not_begun_shows_no_step_and_no_weight() {
+        let canary = json!({"steps": [{"setWeight": 50}], "trafficRouting": {"nginx": {}}});
+        let spec = json!({"replicas": 2, "strategy": {"canary": canary}});
+        for (status, step, weight) in [
+            (json!({}), "", 0),
+            (json!({"currentStepIndex": 0, "availableReplicas": 2}), "0/1", 50),
+            (json!({"currentStepIndex": 0, "canary": {"weights": {"canary": {"weight": 50}}}}), "0/1", 0),
+            (json!({"currentStepIndex": 1}), "1/1", 100),
+        ] {
+            let rollout = json!({"spec": spec, "status": status});
+            let info = Info::new(&Snapshot { rollout, ..Snapshot::default() });
+            assert_eq!((info.step.as_str(), info.actual_weight), (step, weight), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_replica_set_is_what_its_newest_spec_says() {
+        for (set, status) in [
+            (json!({"spec": {"replicas": 0}, "status": {"availableReplicas": 1}}), "ScaledDown"),
+            (json!({"spec": {"replicas": 1}, "status": {"availableReplicas": 1}}), "Healthy"),
+            (json!({"spec": {"replicas": 2}, "status": {"availableReplicas": 1}}), "Progressing"),
+            (
+                json!({"metadata": {"generation": 2}, "spec": {"replicas": 0}, "status": {"observedGeneration": 1}}),
+                "Progressing",
+            ),
+        ] {
+            assert_eq!(replica_set_status(&set), status, "{set}");
+        }
     }
 }
