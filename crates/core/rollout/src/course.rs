@@ -198,7 +198,7 @@ pub(crate) fn promote(
     scene: &Scene<'_>,
     decided: &RolloutStatus,
     next: &mut RolloutStatus,
-) -> Option<(Tell, CompletionStatus)> {
+) -> Option<(Vec<Tell>, CompletionStatus)> {
     if is_promoted(scene, decided) {
         return None;
     }
@@ -220,23 +220,29 @@ pub(crate) fn promote(
         if decided.promote_full { CompletionStatus::FastPromoted } else { CompletionStatus::Promoted };
     let (revision, hash) = (scene.revision(), &scene.wanted().hash);
     let text = format!("Rollout completed update to revision {revision} ({hash}): {reason}");
-    // A pause has ended before: none can be the last step that is done.
-    let _ = clear(next);
+    let told = [Tell::normal(EventReason::RolloutCompleted, text)].into_iter().chain(clear(next)).collect();
     next.current_step_index = scene.end();
     next.stable_rs.clone_from(hash);
-    Some((Tell::normal(EventReason::RolloutCompleted, text), status))
+    Some((told, status))
 }
 
 /// Completes the current step when it sets counts or a weight and they are there. `is_held` says that a router cannot
-/// be told its weight.
-pub(crate) fn leave_counts(scene: &Scene<'_>, next: &mut RolloutStatus, is_held: bool) -> Option<Tell> {
-    let step = current(scene, next)?;
-    let done = match step.kind()? {
-        StepKind::SetCanaryScale(_) => split::is_reached(scene, next),
-        StepKind::SetWeight(_) => !is_held && split::is_reached(scene, next),
+/// be told its weight. A client that moved the index alone has left the condition of a pause, which ends with the step.
+pub(crate) fn leave_counts(scene: &Scene<'_>, next: &mut RolloutStatus, is_held: bool) -> Vec<Tell> {
+    let step = current(scene, next);
+    let done = step.filter(|step| match step.kind() {
+        Some(StepKind::SetCanaryScale(_)) => split::is_reached(scene, next),
+        Some(StepKind::SetWeight(_)) => !is_held && split::is_reached(scene, next),
         _ => false,
-    };
-    done.then(|| complete(scene, next, step))
+    });
+    let Some(step) = done else { return Vec::new() };
+    let mut told = vec![complete(scene, next, step)];
+    if next.pause(PauseReason::CanaryPauseStep).is_some() {
+        next.pause_conditions.retain(|held| held.reason != PauseReason::CanaryPauseStep);
+        next.controller_pause = !next.pause_conditions.is_empty();
+        told.push(resumed());
+    }
+    told
 }
 
 /// The step that is going on: none when the update is aborted, held by `spec.paused` or over.

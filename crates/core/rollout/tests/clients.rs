@@ -64,17 +64,27 @@ fn heard(world: &World, reason: &str) -> usize {
 
 #[test]
 fn a_skipped_pause_takes_no_later_one_with_it() {
-    let mut w = World::new();
-    let steps = json!([{"pause": {}}, {"setWeight": 50}, {"pause": {}}]);
-    let key = rollout(&mut w, "demo:1", json!({"steps": steps}));
-    w.until("healthy", |w| is(w, &key, "Healthy"));
-    image(&mut w, &key, "demo:2");
-    w.until("paused", |w| is_at(w, &key, "Paused", 0));
-    // What `promote --skip-current-step` and the actions of Argo CD write.
-    w.patch(&key, &json!({"status": {"pauseConditions": null, "currentStepIndex": 1}}));
-    w.until("paused again", |w| is_at(w, &key, "Paused", 2));
-    w.wait(60);
-    assert!(is_at(&w, &key, "Paused", 2));
+    let both = json!({"status": {"pauseConditions": null, "currentStepIndex": 1}});
+    // What `promote` writes when it skips a step, and what `promote --skip-current-step` writes.
+    for (skip, resumed) in [(both, 0), (json!({"status": {"currentStepIndex": 1}}), 1)] {
+        let mut w = World::new();
+        let steps = json!([{"pause": {}}, {"setWeight": 50}, {"pause": {}}, {"setWeight": 75}]);
+        let key = rollout(&mut w, "demo:1", json!({"steps": steps}));
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        image(&mut w, &key, "demo:2");
+        w.until("paused", |w| is_at(w, &key, "Paused", 0));
+        w.patch(&key, &skip);
+        w.until("paused again", |w| is_at(w, &key, "Paused", 2));
+        w.wait(60);
+        assert!(is_at(&w, &key, "Paused", 2));
+        assert_eq!(heard(&w, "RolloutResumed"), resumed, "{skip}");
+        assert_eq!(heard(&w, "RolloutPaused"), 2, "{skip}");
+        // To the end, whatever pause is left.
+        w.patch(&key, &json!({"status": {"currentStepIndex": 4}}));
+        w.until("healthy", |w| is(w, &key, "Healthy"));
+        assert_eq!(heard(&w, "RolloutResumed"), resumed + 1, "{skip}");
+        assert!(w.get(&key)["status"]["controllerPause"].is_null());
+    }
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub fn promote(rollout: &Value, promotion: Promotion) -> Result<Vec<Change>, Not
             updating.then(|| json!({"promoteFull": true}))
         }
         Promotion::Next => next(rollout),
-        Promotion::CurrentStep => Some(json!({"pauseConditions": null, "currentStepIndex": skip(rollout)?})),
-        Promotion::AllSteps => Some(json!({"pauseConditions": null, "currentStepIndex": last(rollout)?})),
+        Promotion::CurrentStep => Some(json!({"currentStepIndex": skip(rollout)?})),
+        Promotion::AllSteps => Some(json!({"currentStepIndex": last(rollout)?})),
     };
     let status = status.map(|status| Change::MergeStatus(json!({"status": status})));
     Ok(status.into_iter().chain(unpause).collect())
@@ -111,8 +111,14 @@ mod tests {
                 )],
             ),
             ("a running step is skipped", json!({"currentStepIndex": 2}), Next, vec![status(past.clone())]),
-            ("the end is the end", json!({"currentStepIndex": 3}), Next, vec![status(past.clone())]),
-            ("all steps", json!({"currentStepIndex": 0}), AllSteps, vec![status(past)]),
+            ("the end is the end", json!({"currentStepIndex": 3}), Next, vec![status(past)]),
+            (
+                "all steps",
+                json!({"currentStepIndex": 0}),
+                AllSteps,
+                vec![status(json!({"currentStepIndex": 3}))],
+            ),
+            ("one step", paused, CurrentStep, vec![status(json!({"currentStepIndex": 2}))]),
             (
                 "in full",
                 json!({"currentPodHash": "b", "stableRS": "a"}),

@@ -56,7 +56,7 @@ pub(super) fn decide(scene: &Scene<'_>, mut next: RolloutStatus) -> Act {
     news.wake(restart.wake);
     let (told, wake) = report::conditions(scene, &mut next, &outcome);
     news.late.extend(told);
-    news.late.extend(promoted);
+    news.late.extend(promoted.into_iter().flatten());
     news.wake(wake);
 
     seen.promoted = completion;

@@ -62,7 +62,7 @@ pub(super) async fn restart(session: &Session, arguments: &args::Restart) -> any
 
 pub(super) async fn promote(session: &Session, arguments: &args::Promote) -> anyhow::Result<()> {
     let promotion = match (arguments.skip_current_step, arguments.skip_all_steps, arguments.full) {
-        (true, true, _) => bail!("Cannot skip current step and skip all steps at the same time"),
+        (true, true, _) => bail!("Cannot use skip-current-step and skip-all-steps flags at the same time"),
         (_, _, true) => Promotion::Full,
         (true, ..) => Promotion::CurrentStep,
         (_, true, _) => Promotion::AllSteps,
