@@ -1,6 +1,7 @@
 //! One request, one answer: path and method choose a verb, the verb runs under the cluster's lock,
 //! and the answer is written outside it in the shape the client accepts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -279,9 +280,13 @@ fn delete_options(call: &Call<'_>, query: &Query) -> Result<DeleteOptions, Refus
     DeleteOptions::read(&options, query.dry_run)
 }
 
-/// An object as the asked version of its kind shows it.
-pub(crate) fn shown(kind: &KindInfo, object: &Arc<Value>) -> Value {
-    convert::to(Value::clone(object), kind)
+/// An object as the asked version of its kind shows it: as it is, unless it is stored as another version.
+fn shown<'a>(kind: &KindInfo, object: &'a Value) -> Cow<'a, Value> {
+    if convert::is_spelled(object, kind) {
+        Cow::Borrowed(object)
+    } else {
+        Cow::Owned(convert::to(object.clone(), kind))
+    }
 }
 
 /// Writes an answer; a watch has its own way.
@@ -291,34 +296,36 @@ pub(crate) fn write(
     now: jiff::Timestamp,
     include: IncludeObject,
 ) -> (u16, Bytes) {
-    let (code, value) = match answer {
-        Answer::Plain { code, value } => (code, value),
+    let encode = |value: &Value| content::encode(value, accepted.yaml);
+    match answer {
+        Answer::Plain { code, value } => (code, encode(&value)),
         Answer::Object { code, place, object } => {
-            (code, shape_object(&place.kind, &object, accepted.shape, now, include))
+            (code, encode(&shape_object(&place.kind, &object, accepted.shape, now, include)))
         }
-        Answer::List { place, page } => (200, shape_list(&place.kind, &page, accepted.shape, now, include)),
-        Answer::Watch { .. } => (500, Refusal::internal("a watch has no single answer").body()),
-    };
-    (code, content::encode(&value, accepted.yaml))
+        Answer::List { place, page } => {
+            (200, encode(&shape_list(&place.kind, &page, accepted.shape, now, include)))
+        }
+        Answer::Watch { .. } => (500, encode(&Refusal::internal("a watch has no single answer").body())),
+    }
 }
 
 /// One object in a shape.
-pub(crate) fn shape_object(
+pub(crate) fn shape_object<'a>(
     kind: &KindInfo,
-    object: &Arc<Value>,
+    object: &'a Value,
     shape: Shape,
     now: jiff::Timestamp,
     include: IncludeObject,
-) -> Value {
+) -> Cow<'a, Value> {
     let whole = shown(kind, object);
     match shape {
         Shape::Table => {
             let version = whole["metadata"]["resourceVersion"].clone();
-            let mut table = table(kind, &[whole], now, include);
+            let mut table = table(kind, &[whole.into_owned()], now, include);
             table["metadata"] = json!({ "resourceVersion": version });
-            table
+            Cow::Owned(table)
         }
-        Shape::Metadata => partial(&whole),
+        Shape::Metadata => Cow::Owned(partial(&whole)),
         _ => whole,
     }
 }
@@ -338,7 +345,7 @@ fn shape_list(
     if let Some(remaining) = page.remaining {
         metadata.insert("remainingItemCount".into(), remaining.into());
     }
-    let items: Vec<Value> = page.items.iter().map(|object| shown(kind, object)).collect();
+    let items: Vec<Value> = page.items.iter().map(|object| shown(kind, object).into_owned()).collect();
     match shape {
         Shape::Table => {
             let mut table = table(kind, &items, now, include);
@@ -349,10 +356,13 @@ fn shape_list(
             "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
             "metadata": metadata, "items": items.iter().map(partial).collect::<Vec<_>>(),
         }),
-        _ => json!({
-            "kind": kind.list_kind, "apiVersion": kind.api_version(), "metadata": metadata,
-            "items": items.into_iter().map(|item| listed(kind, item)).collect::<Vec<_>>(),
-        }),
+        _ => {
+            let mut list = json!({ "kind": kind.list_kind, "apiVersion": kind.api_version() });
+            list["metadata"] = metadata.into();
+            // Moved in: json! would copy every object once more.
+            list["items"] = items.into_iter().map(|item| listed(kind, item)).collect();
+            list
+        }
     }
 }
 

@@ -28,6 +28,12 @@ pub fn to(object: Value, kind: &KindInfo) -> Value {
     spelled(object, &kind.api_version())
 }
 
+/// Whether an object is in the version of `kind` already.
+#[must_use]
+pub fn is_spelled(object: &Value, kind: &KindInfo) -> bool {
+    object["apiVersion"] == kind.api_version()
+}
+
 /// An object as it is stored.
 #[must_use]
 pub fn to_stored(object: Value) -> Value {

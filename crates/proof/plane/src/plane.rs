@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::Options;
 use crate::api::{self, Answer, Call};
@@ -33,30 +33,31 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>,
     pub(crate) watches: Arc<Semaphore>,
     body_bytes_max: usize,
-    wakes: Mutex<HashMap<Resource, watch::Sender<u64>>>,
+    /// Wakes in the order in which it was waited, which is what makes a run with a paused clock the same every time.
+    wakes: Mutex<HashMap<Resource, Arc<Notify>>>,
 }
 
 impl Inner {
     /// Is told of every later change of a resource.
-    pub(crate) fn subscribe(&self, resource: &Resource) -> watch::Receiver<u64> {
-        self.wakes.lock().entry(resource.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
+    pub(crate) fn wake_of(&self, resource: &Resource) -> Arc<Notify> {
+        self.wakes.lock().entry(resource.clone()).or_default().clone()
     }
 
     /// Tells every namespace the certificate of the API's socket.
     pub(crate) fn trust(&self, certificate_pem: &str) {
-        let (touched, version) = {
+        let touched = {
             let mut cluster = self.cluster.lock();
             cluster.trust(certificate_pem);
-            (cluster.store.take_touched(), cluster.store.version())
+            cluster.store.take_touched()
         };
-        self.wake(touched, version);
+        self.wake(touched);
     }
 
-    fn wake(&self, touched: impl IntoIterator<Item = Resource>, version: u64) {
+    fn wake(&self, touched: impl IntoIterator<Item = Resource>) {
         let wakes = self.wakes.lock();
         for resource in touched {
-            if let Some(sender) = wakes.get(&resource) {
-                sender.send_replace(version);
+            if let Some(wake) = wakes.get(&resource) {
+                wake.notify_waiters();
             }
         }
     }
@@ -144,13 +145,13 @@ fn respond(inner: &Arc<Inner>, call: &Call<'_>) -> Result<Response<Body>, Refusa
         return documents::answer(inner, call);
     };
     let accepted = content::negotiate(call.headers)?;
-    let (answer, warnings, touched, version) = {
+    let (answer, warnings, touched) = {
         let mut cluster = inner.cluster.lock();
         let answer = api::resource(&mut cluster, call, &target);
         let warnings = std::mem::take(&mut cluster.warnings);
-        (answer, warnings, cluster.store.take_touched(), cluster.store.version())
+        (answer, warnings, cluster.store.take_touched())
     };
-    inner.wake(touched, version);
+    inner.wake(touched);
     let mut response = written(inner, call, answer?, accepted)?;
     for warning in warnings.iter().take(WARNINGS_MAX) {
         let text = format!("299 - {warning:?}");

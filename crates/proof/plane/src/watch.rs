@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
 use crate::api;
@@ -47,7 +47,9 @@ pub(crate) struct Watch {
     initial: VecDeque<Arc<Value>>,
     /// The bookmark that ends the initial events is still to be sent.
     marks_initial: bool,
-    wake: watch::Receiver<u64>,
+    /// More of the history is waiting than one batch.
+    is_behind: bool,
+    wake: Arc<Notify>,
     deadline: Instant,
     ended: bool,
     _permit: OwnedSemaphorePermit,
@@ -83,8 +85,7 @@ impl Watch {
             Some(asked) if 0 < asked => asked,
             _ => current,
         };
-        // Subscribed under the lock: a change after this line wakes the watch.
-        let wake = inner.subscribe(&place.resource);
+        let wake = inner.wake_of(&place.resource);
         drop(cluster);
         let lifetime =
             query.timeout_seconds.map_or(LIFETIME, |asked| Duration::from_secs(asked).min(LIFETIME_MAX));
@@ -97,6 +98,7 @@ impl Watch {
             told: version,
             next_bookmark: Instant::now() + BOOKMARK_EVERY,
             initial,
+            is_behind: false,
             wake,
             deadline: Instant::now() + lifetime,
             ended: false,
@@ -111,14 +113,20 @@ impl Watch {
             if self.ended {
                 return None;
             }
+            // Listens before it looks: a change after the look wakes the watch.
+            let changed = self.wake.clone().notified_owned();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
             let out = self.ready();
             if !out.is_empty() {
                 return Some((out, self));
             }
+            if self.is_behind {
+                continue;
+            }
             tokio::select! {
-                changed = self.wake.changed() => if changed.is_err() {
-                    return None;
-                },
+                biased;
+                () = changed => {}
                 () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks_ahead() => {
                     self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
                     let mut out = BytesMut::from(self.ready());
@@ -159,7 +167,6 @@ impl Watch {
         if std::mem::take(&mut self.marks_initial) {
             self.bookmark(&mut out, true);
         }
-        self.wake.mark_unchanged();
         let (changes, current) = {
             let cluster = self.inner.cluster.lock();
             let changes = cluster.store.changes_since(&self.place.resource, self.version, BATCH_MAX);
@@ -172,15 +179,13 @@ impl Watch {
                 self.ended = true;
             }
             Ok(changes) => {
-                let whole = changes.len() < BATCH_MAX;
+                self.is_behind = changes.len() == BATCH_MAX;
                 for change in changes {
                     self.version = change.version;
                     self.change(&mut out, &change);
                 }
-                if whole {
+                if !self.is_behind {
                     self.version = current;
-                } else {
-                    self.wake.mark_changed();
                 }
             }
         }
@@ -234,8 +239,11 @@ impl Watch {
 }
 
 fn line(out: &mut BytesMut, kind: &str, object: &Value) {
-    let event = json!({ "type": kind, "object": object });
+    // The few kinds of events need no escapes. Written around the object, which would else be copied first.
+    out.put_slice(br#"{"type":""#);
+    out.put_slice(kind.as_bytes());
+    out.put_slice(br#"","object":"#);
     // Writing a Value of string keys into memory cannot fail.
-    let _ = serde_json::to_writer(out.writer(), &event);
-    out.put_u8(b'\n');
+    let _ = serde_json::to_writer(out.writer(), object);
+    out.put_slice(b"}\n");
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cluster::{Cluster, Due, Place, map_mut, seconds};
 use crate::convert;
@@ -357,15 +357,11 @@ fn changed_beyond_metadata(place: &Place, old: &Value, object: &Value, part: Par
     if part == Part::Status {
         return false;
     }
-    let rest = |value: &Value| -> Value {
-        let fields = value.as_object().into_iter().flatten();
-        json!(
-            fields
-                .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "apiVersion" | "kind"))
-                .filter(|(name, _)| !(place.kind.status && *name == "status"))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect::<serde_json::Map<_, _>>()
-        )
+    let counts = |name: &str| {
+        !(matches!(name, "metadata" | "apiVersion" | "kind") || place.kind.status && name == "status")
     };
-    rest(old) != rest(object)
+    let rest =
+        |value: &Value| value.as_object().into_iter().flatten().filter(|(name, _)| counts(name)).count();
+    let same = |(name, value): (&String, &Value)| !counts(name) || object.get(name) == Some(value);
+    rest(old) != rest(object) || !old.as_object().into_iter().flatten().all(same)
 }
