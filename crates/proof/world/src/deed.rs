@@ -7,6 +7,7 @@ use serin_kernel::Change;
 use serin_rollout::commands::{self, Promotion};
 
 use crate::{
+    feature::Features,
     hand::{Hand, collection, rollout},
     seed::Dice,
     shape::{self, Shape, container},
@@ -35,6 +36,10 @@ pub enum Deed {
     Promote(Promotion),
     /// Another number of pods.
     Scale(u64),
+    /// Another number of pods, by the scale subresource.
+    Autoscale(u64),
+    /// Other labels of the roles.
+    Dress(Value),
     /// Other steps.
     Steps(Value),
     /// Hold everything.
@@ -116,21 +121,32 @@ fn person(dice: &mut Dice, shape: &Shape, number: u64) -> Deed {
     }
 }
 
-/// The patch that gives the Rollout this image.
+/// The patch that gives a template this image.
 #[must_use]
 pub fn image_patch(image: &str) -> Value {
     json!({"spec": {"template": {"spec": {"containers": [container(image)]}}}})
 }
 
+/// Gives the object that has the template this image.
+pub async fn set_image(hand: &Hand, features: &Features, image: &str) {
+    hand.patch(&features.template_owner(), &image_patch(image)).await;
+}
+
 /// Does what needs nothing but the API.
-pub async fn perform(hand: &Hand, deed: &Deed) {
+pub async fn perform(hand: &Hand, features: &Features, deed: &Deed) {
     let path = rollout();
     match deed {
-        Deed::Image(image) => drop(hand.patch(&path, &image_patch(image)).await),
+        Deed::Image(image) => set_image(hand, features, image).await,
         Deed::Undo => {
             if let Some(image) = stable_image(hand).await {
-                hand.patch(&path, &image_patch(&image)).await;
+                set_image(hand, features, &image).await;
             }
+        }
+        Deed::Autoscale(replicas) => {
+            hand.patch(&format!("{path}/scale"), &json!({"spec": {"replicas": replicas}})).await;
+        }
+        Deed::Dress(roles) => {
+            hand.patch(&path, &json!({"spec": {"strategy": {"canary": roles}}})).await;
         }
         Deed::Abort => change(hand, commands::abort()).await,
         Deed::Retry => change(hand, commands::retry()).await,
@@ -144,8 +160,10 @@ pub async fn perform(hand: &Hand, deed: &Deed) {
         Deed::DropService(role) => {
             hand.delete(&format!("{}/{}", collection("services"), shape::service(role))).await;
         }
-        Deed::Mend => mend(hand).await,
-        Deed::DropIngress => drop(hand.delete(&format!("{}/{}", collection("ingresses"), shape::NAME)).await),
+        Deed::Mend => mend(hand, features).await,
+        Deed::DropIngress => {
+            hand.delete(&format!("{}/{}", collection("ingresses"), shape::NAME)).await;
+        }
         Deed::Odd(number) => drop(hand.create(&collection("rollouts"), &shape::odd_manifest(*number)).await),
         Deed::CrashPod(number) => {
             if let Some(pod) = pod(hand, *number).await {
@@ -162,12 +180,14 @@ pub async fn perform(hand: &Hand, deed: &Deed) {
 }
 
 /// Brings back what people deleted, and heals the pods.
-pub async fn mend(hand: &Hand) {
+pub async fn mend(hand: &Hand, features: &Features) {
     // What is there already is refused, which is right.
     for role in ["canary", "stable"] {
         hand.create(&collection("services"), &shape::service_manifest(role)).await;
     }
-    hand.create(&collection("ingresses"), &shape::ingress_manifest()).await;
+    for name in features.ingresses() {
+        hand.create(&collection("ingresses"), &shape::ingress_manifest(name)).await;
+    }
 }
 
 /// Heals every pod.

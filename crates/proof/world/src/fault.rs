@@ -93,9 +93,9 @@ pub struct Weather {
     pub rates: Mutex<Rates>,
     /// The one write around which to crash, counted from 0.
     pub crash_at: Mutex<Option<(u64, Side)>>,
-    /// Accepted writes so far, events left out.
+    /// Accepted writes so far, events and leases left out.
     pub writes: Mutex<u64>,
-    /// Requests so far that are neither events nor watches.
+    /// Requests so far that are neither watches nor about events and leases.
     pub requests: Mutex<u64>,
     /// Judges every accepted write.
     pub judge: Mutex<Judge>,
@@ -139,7 +139,8 @@ impl Life {
         self.dead.load(Ordering::Acquire)
     }
 
-    fn crash(&self) {
+    /// Ends it, so that another one is started.
+    pub fn crash(&self) {
         self.end();
         self.crashed.notify_one();
     }
@@ -177,7 +178,7 @@ impl FaultLayer {
     async fn pass(self, request: Request<kube::client::Body>) -> Response<Body> {
         let weather = self.weather.clone();
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
-        let is_event = request.uri().path().contains("/events");
+        let is_aside = ["/events", "/leases"].iter().any(|part| request.uri().path().contains(part));
         let is_write = request.method() != Method::GET;
         if weather.chance(|rates| rates.late) {
             let wait = weather.dice.lock().millis(1, 5_000);
@@ -186,7 +187,7 @@ impl FaultLayer {
         if self.life.is_dead() {
             return pending().await;
         }
-        if !is_watch && !is_event {
+        if !is_watch && !is_aside {
             *weather.requests.lock() += 1;
         }
         if weather.chance(|rates| rates.hung) {
@@ -200,7 +201,7 @@ impl FaultLayer {
         if is_watch {
             return self.watch(request).await;
         }
-        if is_write && !is_event {
+        if is_write && !is_aside {
             return self.write(request).await;
         }
         self.send(request).await

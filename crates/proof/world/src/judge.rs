@@ -115,7 +115,7 @@ impl Judge {
             broken.push(format!("weight {} goes to a Service without a ready pod", after.weight));
         }
         // A promise of the wanted numbers alone: pods that are not there yet are not the fault of scaling down.
-        let needed = |view: &View| ((100 - view.weight.min(100)) * least).div_ceil(100);
+        let needed = |view: &View| ((100 - view.weight_least.min(100)) * least).div_ceil(100);
         if let (Some(was), Some(is)) = (before.selected(&before.stable), after.selected(&after.stable))
             && was.name == is.name
             && is.wanted < was.wanted
@@ -125,7 +125,7 @@ impl Judge {
             broken.push(format!("the stable version is scaled down to {wanted}, its traffic needs {needed}"));
         }
         let starved = |view: &View| {
-            view.stable != Selects::Absent && view.behind(&view.stable) == 0 && view.weight < 100
+            view.stable != Selects::Absent && view.behind(&view.stable) == 0 && view.weight_least < 100
         };
         if least > 0 && !self.pods_fail && starved(after) && !starved(before) {
             broken.push("the stable Service has lost its last ready pod".to_owned());
@@ -135,7 +135,7 @@ impl Judge {
         {
             let idle = |view: &View| {
                 // By its definition, a dynamic stable version has no pods when it has no traffic.
-                let is_spared = name == "stable" && self.shape.is_dynamic() && view.weight == 100;
+                let is_spared = name == "stable" && self.shape.is_dynamic() && view.weight_least == 100;
                 !is_spared && view.selected(of(view)).is_some_and(|set| set.wanted == 0)
             };
             if least > 0 && idle(after) && !idle(before) {

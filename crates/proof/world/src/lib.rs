@@ -8,7 +8,7 @@
 //!
 //! Reason: defects that need three things to go wrong at once are found by nobody at a desk.
 //!
-//! Mechanics: [`seed`] gives each purpose its own generator; [`shape`] draws a Rollout, [`deed`] what happens to it,
+//! Mechanics: [`seed`] gives each purpose its own generator; [`shape`] draws a Rollout, [`feature`] what else it uses, [`deed`] what happens to it,
 //! [`fault`] what happens to requests; [`world`] runs it all on tokio's paused clock, [`plot`] says what happens when,
 //! and [`judge`] looks on through a [`mirror`] that no fault reaches.
 //!
@@ -17,6 +17,7 @@
 
 pub mod deed;
 pub mod fault;
+pub mod feature;
 pub mod hand;
 pub mod judge;
 pub mod mirror;
@@ -72,17 +73,16 @@ pub fn play(plot: &Plot) -> Result<Ending, Broken> {
     runtime.map_err(|error| Broken::world(&error.to_string()))?.block_on(plot.play())
 }
 
-/// Plays the world of a number with its faults and without them, and compares the ends.
+/// Plays a plot with its faults and without them, and compares the ends.
 ///
 /// # Errors
 /// When a rule is broken in either, or they end differently.
-pub fn prove(number: u64) -> Result<Ending, Broken> {
-    let plot = Plot::draw(number);
+pub fn prove(plot: &Plot) -> Result<Ending, Broken> {
     let quiet = play(&plot.without_faults()).map_err(|mut broken| {
         broken.rules.push("even without faults".to_owned());
         broken
     })?;
-    let ending = play(&plot)?;
+    let ending = play(plot)?;
     if quiet.state == ending.state {
         return Ok(ending);
     }

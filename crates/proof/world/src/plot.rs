@@ -4,7 +4,10 @@
 //! faults; then the faults stop, one last update is made, and its end is compared, apart from times and numbers of
 //! revisions, with that of a twin in which only the people acted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use serin_rollout::commands::{self, Promotion};
@@ -14,6 +17,7 @@ use crate::{
     Broken,
     deed::{self, Deed, Timed},
     fault::{Rates, Side},
+    feature::{Features, ROLE},
     hand::{collection, rollout},
     judge::brief,
     seed::Seed,
@@ -76,6 +80,18 @@ impl Plot {
     /// The plot of a number.
     #[must_use]
     pub fn draw(number: u64) -> Self {
+        let plain = Self::plain(number);
+        let mut dice = plain.seed.child("features").dice();
+        let mut plot = plain;
+        plot.beginning.shape = plot.beginning.shape.featured(&mut dice);
+        plot.deeds.extend(plot.beginning.shape.features.deeds(&mut dice));
+        plot.deeds.sort_by_key(|(at, _)| *at);
+        plot
+    }
+
+    /// The plot of a number without [features](crate::feature).
+    #[must_use]
+    pub fn plain(number: u64) -> Self {
         let seed = Seed::root(number);
         let shape = Shape::draw(&mut seed.child("shape").dice());
         let (deeds, nature) =
@@ -114,7 +130,7 @@ impl Plot {
         world.weather.note("faults end");
         deed::heal(&world.hand).await;
         if self.beginning.shape.routed {
-            deed::mend(&world.hand).await;
+            deed::mend(&world.hand, self.features()).await;
         }
         if self.finale != Finale::Nothing {
             self.end(&world).await?;
@@ -141,7 +157,7 @@ impl Plot {
             match deed {
                 Deed::Clock(seconds) => world.clock_off(*seconds),
                 Deed::SecondLeader(lasts) => world.second_leader(*lasts)?,
-                deed => deed::perform(&world.hand, deed).await,
+                deed => deed::perform(&world.hand, self.features(), deed).await,
             }
             world.weather.judge.lock().look();
         }
@@ -150,19 +166,33 @@ impl Plot {
         world.verdict()
     }
 
-    async fn end(&self, world: &World) -> Result<(), Broken> {
-        let mut patch = deed::image_patch("app:final");
-        patch["spec"]["paused"] = json!(false);
-        world.weather.note("the last update");
+    fn features(&self) -> &Features {
+        &self.beginning.shape.features
+    }
+
+    /// Another image, and with it other fields of the Rollout: in one write when the template is its own.
+    async fn update(&self, world: &World, image: &str, rest: Value) {
+        let mut patch = rest;
+        let lends = self.features().lender.is_some();
+        if !lends {
+            patch["spec"]["template"] = deed::image_patch(image)["spec"]["template"].take();
+        }
         world.hand.patch(&rollout(), &patch).await;
+        if lends {
+            deed::set_image(&world.hand, self.features(), image).await;
+        }
+    }
+
+    async fn end(&self, world: &World) -> Result<(), Broken> {
+        world.weather.note("the last update");
+        self.update(world, "app:final", json!({"spec": {"paused": false}})).await;
         until(world, "the last update", |object, image| is_healthy(object) && image == "app:final").await?;
         if self.finale == Finale::Update {
             return Ok(());
         }
-        let mut patch = deed::image_patch("app:withdrawn");
-        patch["spec"]["strategy"] = json!({"canary": {"steps": [{"setWeight": 30}, {"pause": {}}]}});
+        let steps = json!({"canary": {"steps": [{"setWeight": 30}, {"pause": {}}]}});
         world.weather.note("an update that will be withdrawn");
-        world.hand.patch(&rollout(), &patch).await;
+        self.update(world, "app:withdrawn", json!({"spec": {"strategy": steps}})).await;
         let is_paused =
             |object: &Value, _: &str| text(object, "/status/phase") == "Paused" && is_seen(object);
         wait(world, "the pause", is_paused, false).await?;
@@ -175,7 +205,7 @@ impl Plot {
             };
             return wait(world, "the abort", is_aborted, false).await;
         }
-        world.hand.patch(&rollout(), &deed::image_patch("app:final")).await;
+        deed::set_image(&world.hand, self.features(), "app:final").await;
         wait(world, "the undo", |object, image| is_healthy(object) && image == "app:final", false).await
     }
 }
@@ -267,6 +297,8 @@ async fn state(world: &World) -> Value {
     let conditions: BTreeMap<String, String> = conditions
         .into_iter()
         .flatten()
+        // Whether a Rollout has ever been healthy before its last update depends on when old pods went.
+        .filter(|c| text(c, "/type") != "Healthy" || text(c, "/status") == "True")
         .map(|c| (text(c, "/type").to_owned(), format!("{} {}", text(c, "/status"), text(c, "/reason"))))
         .collect();
     let sets: BTreeMap<&str, (u64, u64)> = view
@@ -275,7 +307,17 @@ async fn state(world: &World) -> Value {
         .map(|set| (set.image.as_str(), (set.wanted, set.ready)))
         .collect();
     let status = &object["status"];
-    let pods = world.hand.items(&collection("pods")).await.len();
+    let pods: Vec<Value> = world
+        .hand
+        .items(&collection("pods"))
+        .await
+        .into_iter()
+        .filter(|pod| !hash_of(pod).is_empty())
+        .collect();
+    let roles: BTreeSet<String> = pods
+        .iter()
+        .map(|pod| format!("{} {}", image(hash_of(pod)), text(pod, &format!("/metadata/labels/{ROLE}"))))
+        .collect();
     json!({
         "phase": status["phase"],
         "message": text(status, "/message").split(" revision ").next(),
@@ -288,8 +330,13 @@ async fn state(world: &World) -> Value {
         "current": image(text(status, "/currentPodHash")),
         "weights": [status["canary"]["weights"]["canary"]["weight"], status["canary"]["weights"]["stable"]["weight"]],
         "sets": sets,
-        "pods": pods,
+        "pods": pods.len(),
+        "roles": roles,
         "services": [selects(&view.canary), selects(&view.stable)],
-        "weight": view.weight,
+        "weight": [view.weight, view.weight_least],
     })
+}
+
+fn hash_of(pod: &Value) -> &str {
+    text(pod, "/metadata/labels/rollouts-pod-template-hash")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::seed::Dice;
+use crate::{feature::Features, seed::Dice};
 
 /// The namespace that everything lives in.
 pub const NAMESPACE: &str = "default";
@@ -28,6 +28,8 @@ pub struct Shape {
     pub extras: Value,
     /// Other fields of the spec.
     pub spec: Value,
+    /// What else it uses.
+    pub features: Features,
 }
 
 impl Shape {
@@ -59,7 +61,16 @@ impl Shape {
             spec["minReadySeconds"] = json!(dice.between(1, 5));
         }
         let steps = steps(dice);
-        Self { replicas: dice.between(0, 6), routed, surge, unavailable, steps, extras, spec }
+        let replicas = dice.between(0, 6);
+        Self { replicas, routed, surge, unavailable, steps, extras, spec, features: Features::default() }
+    }
+
+    /// The same with features.
+    #[must_use]
+    pub fn featured(self, dice: &mut Dice) -> Self {
+        let features = Features::draw(dice, self.routed);
+        let steps = features.steps(&self.steps, dice);
+        Self { steps, features, ..self }
     }
 
     /// The Rollout's manifest.
@@ -82,10 +93,12 @@ impl Shape {
             "spec": {"containers": [container(FIRST_IMAGE)]},
         });
         spec["strategy"] = json!({"canary": canary});
-        json!({
+        let mut rollout = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
             "metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": spec,
-        })
+        });
+        self.features.wear(&mut rollout);
+        rollout
     }
 
     /// Whether the stable version follows the weight down.
@@ -136,15 +149,15 @@ pub fn service_manifest(role: &str) -> Value {
     })
 }
 
-/// The Ingress's manifest.
+/// An Ingress's manifest.
 #[must_use]
-pub fn ingress_manifest() -> Value {
+pub fn ingress_manifest(name: &str) -> Value {
     let backend = json!({"service": {"name": service("stable"), "port": {"number": 80}}});
     let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-        "metadata": {"name": NAME, "namespace": NAMESPACE},
-        "spec": {"ingressClassName": "nginx", "rules": [{"host": "demo.local", "http": {"paths": paths}}]},
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"ingressClassName": "nginx", "rules": [{"host": format!("{name}.local"), "http": {"paths": paths}}]},
     })
 }
 
@@ -175,6 +188,7 @@ pub fn odd_manifest(number: u64) -> Value {
         steps: json!([]),
         extras: json!({}),
         spec: json!({}),
+        features: Features::default(),
     }
     .rollout();
     odd["metadata"]["name"] = json!("odd");

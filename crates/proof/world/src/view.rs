@@ -58,8 +58,10 @@ pub struct View {
     pub canary: Selects,
     /// What the stable Service selects.
     pub stable: Selects,
-    /// Percent of the traffic that goes to the canary Service.
+    /// Percent of the traffic that goes to the canary Service; the most that any Ingress sends there.
     pub weight: u64,
+    /// The least that any Ingress sends there.
+    pub weight_least: u64,
 }
 
 impl View {
@@ -75,7 +77,8 @@ impl View {
             sets: sets.map(|(name, set)| read_set(name, set, uid, objects)).collect(),
             canary: selects(objects, &service("canary")),
             stable: selects(objects, &service("stable")),
-            weight: weight(objects),
+            weight: weights(objects).max().unwrap_or(0),
+            weight_least: least(objects),
         }
     }
 
@@ -147,14 +150,26 @@ fn selects(objects: &Objects, name: &str) -> Selects {
     }
 }
 
-fn weight(objects: &Objects) -> u64 {
-    let annotated = |ingress: &Value, name: &str| {
-        let annotations = ingress.pointer("/metadata/annotations").and_then(Value::as_object);
-        annotations.and_then(|all| all.get(name)?.as_str().map(str::to_owned))
-    };
-    let ingresses = objects.get("ingresses").into_iter().flatten().map(|(_, ingress)| ingress);
-    let canary = ingresses.filter(|ingress| annotated(ingress, CANARY).as_deref() == Some("true"));
-    canary.filter_map(|ingress| annotated(ingress, WEIGHT)?.parse::<u64>().ok()).max().unwrap_or(0)
+fn annotated<'a>(ingress: &'a Value, name: &str) -> Option<&'a str> {
+    ingress.pointer("/metadata/annotations")?.get(name)?.as_str()
+}
+
+fn weight(ingress: &Value) -> Option<u64> {
+    let is_canary = annotated(ingress, CANARY) == Some("true");
+    is_canary.then(|| annotated(ingress, WEIGHT)?.parse().ok()).flatten()
+}
+
+fn weights(objects: &Objects) -> impl Iterator<Item = u64> {
+    objects.get("ingresses").into_iter().flatten().filter_map(|(_, ingress)| weight(ingress))
+}
+
+/// A stable Ingress without a canary beside it sends nothing there.
+fn least(objects: &Objects) -> u64 {
+    let Some(all) = objects.get("ingresses") else { return 0 };
+    let stable = all.iter().filter(|(_, ingress)| annotated(ingress, CANARY).is_none());
+    let sent =
+        stable.map(|(name, _)| all.get(&format!("{NAME}-{name}-canary")).and_then(weight).unwrap_or(0));
+    sent.min().unwrap_or_else(|| weights(objects).max().unwrap_or(0))
 }
 
 fn controller(object: &Value) -> Option<&str> {

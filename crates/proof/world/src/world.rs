@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -12,12 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::Value;
 use serin_api::kinds;
-use serin_cluster::{Cluster, KubeApi, Settings};
+use serin_cluster::{Cluster, KubeApi, Lock, LockTimes, Role, Settings};
 use serin_engine::{Engine, Options};
 use serin_kernel::{Operator, Requirement, Selector};
 use serin_nodes::{Addresses, NodeDouble};
 use serin_plane::Plane;
 use tokio::{
+    sync::watch,
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Broken,
     fault::{FaultLayer, Life, Rates, Side, Weather},
+    feature::lender_manifest,
     hand::{Hand, collection},
     judge::Judge,
     mirror::Mirror,
@@ -38,6 +40,19 @@ const EPOCH: &str = "2026-01-01T00:00:00Z";
 /// Until a crashed controller is started again: a container restarts in about this time.
 const RESTART_MAX_MS: u64 = 10_000;
 
+/// Longer than the controller's own, for the sake of the hour of rest.
+const LOCK_TIMES: LockTimes = LockTimes {
+    lease_duration: Duration::from_secs(80),
+    renew_deadline: Duration::from_secs(50),
+    retry_period: Duration::from_secs(20),
+};
+
+/// The definition of the Rollout, made once for all worlds.
+static DEFINITION: LazyLock<Option<Value>> = LazyLock::new(|| {
+    let is_rollout = |definition: &Value| definition["spec"]["names"]["kind"] == "Rollout";
+    serin_api::crds().into_iter().find(is_rollout)
+});
+
 /// A world that runs.
 pub struct World {
     /// A hand on its API.
@@ -49,7 +64,8 @@ pub struct World {
     seed: Seed,
     stop: CancellationToken,
     leaders: Arc<Mutex<Vec<Running>>>,
-    keeper: Option<JoinHandle<()>>,
+    is_elected: bool,
+    keepers: Vec<JoinHandle<()>>,
 }
 
 /// How a world begins.
@@ -84,9 +100,7 @@ impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
         self.leaders.lock().iter().for_each(Running::end);
-        if let Some(keeper) = &self.keeper {
-            keeper.abort();
-        }
+        self.keepers.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -140,21 +154,25 @@ impl World {
             seed,
             stop,
             leaders: Arc::default(),
-            keeper: None,
+            keepers: Vec::new(),
+            is_elected: beginning.shape.features.elected,
         };
-        world.keep_alive()?;
+        world.keep_alive("controller", "restarts")?;
+        if world.is_elected {
+            world.keep_alive("standby", "restarts of the standby")?;
+        }
         Ok(world)
     }
 
-    /// Starts a controller, and another one each time it crashes.
-    fn keep_alive(&mut self) -> Result<(), Broken> {
-        let starter = self.starter();
-        let first = starter.start("controller")?;
+    /// Starts a controller, and another one each time it ends by itself.
+    fn keep_alive(&mut self, name: &'static str, restarts: &str) -> Result<(), Broken> {
+        let starter = Starter { is_elected: self.is_elected, ..self.starter() };
+        let first = starter.start(name)?;
         let mut life = first.life.clone();
         self.leaders.lock().push(first);
         let leaders = self.leaders.clone();
-        let mut dice = self.seed.child("restarts").dice();
-        self.keeper = Some(tokio::spawn(async move {
+        let mut dice = self.seed.child(restarts).dice();
+        self.keepers.push(tokio::spawn(async move {
             loop {
                 life.crashed.notified().await;
                 leaders
@@ -163,7 +181,7 @@ impl World {
                     .filter(|running| Arc::ptr_eq(&running.life, &life))
                     .for_each(Running::end);
                 sleep(dice.millis(0, RESTART_MAX_MS)).await;
-                let Ok(next) = starter.start("controller") else { return };
+                let Ok(next) = starter.start(name) else { return };
                 life = next.life.clone();
                 leaders.lock().push(next);
             }
@@ -177,6 +195,7 @@ impl World {
             weather: self.weather.clone(),
             clock_off_sec: self.clock_off_sec.clone(),
             seed: self.seed,
+            is_elected: false,
         }
     }
 
@@ -237,6 +256,8 @@ struct Starter {
     weather: Arc<Weather>,
     clock_off_sec: Arc<AtomicI64>,
     seed: Seed,
+    /// Whether it leads only while it has the lease.
+    is_elected: bool,
 }
 
 impl Starter {
@@ -253,10 +274,21 @@ impl Starter {
         let stop = CancellationToken::new();
         let cluster = Cluster::new(api, self.settings(), stop.clone());
         let planners = serin_rollout::planners(serin_rollout::Settings::default());
-        let engine = Engine::new(cluster, planners, &Options::default())
+        let engine = Engine::new(cluster.clone(), planners, &Options::default())
             .map_err(|error| Broken::world(&error.to_string()))?;
         let (runs, until) = (engine.clone(), stop.clone());
-        tokio::spawn(async move { runs.run(until).await });
+        if self.is_elected {
+            let lock = Lock {
+                cluster,
+                namespace: shape::NAMESPACE.to_owned(),
+                name: "serin".to_owned(),
+                identity: format!("{name} {:?}", self.weather.began.elapsed()),
+                times: LOCK_TIMES,
+            };
+            tokio::spawn(lead(lock, runs, until, life.clone()));
+        } else {
+            tokio::spawn(async move { runs.run(until).await });
+        }
         Ok(Running { life, engine, stop })
     }
 
@@ -280,17 +312,41 @@ impl Starter {
     }
 }
 
+/// Stands for election, leads when it is elected, and ends when it has lost the lease: as the controller does.
+async fn lead(lock: Lock, engine: Engine, stop: CancellationToken, life: Arc<Life>) {
+    let (told, mut roles) = watch::channel(Role::Waiting { leader: None });
+    let election = stop.clone();
+    tokio::spawn(async move { lock.run(election, told).await });
+    let settled = roles.wait_for(|role| !matches!(role, Role::Waiting { .. })).await;
+    if settled.is_ok_and(|role| *role == Role::Leading) {
+        let running = engine.run(stop.clone());
+        tokio::pin!(running);
+        tokio::select! {
+            biased;
+            () = &mut running => return,
+            _ = roles.wait_for(|role| *role == Role::Lost) => engine.halt(),
+        }
+        running.await;
+    }
+    if !stop.is_cancelled() {
+        life.crash();
+    }
+}
+
 async fn furnish(hand: &Hand, shape: &Shape) -> Result<(), Broken> {
     let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    let is_rollout = |definition: &&Value| definition["spec"]["names"]["kind"] == "Rollout";
-    let definition = serin_api::crds();
-    let definition = definition.iter().find(is_rollout).ok_or_else(|| Broken::world("no definition"))?;
+    let definition = DEFINITION.as_ref().ok_or_else(|| Broken::world("no definition"))?;
     let mut codes = vec![hand.create(definitions, definition).await];
     if shape.routed {
         for role in ["canary", "stable"] {
             codes.push(hand.create(&collection("services"), &shape::service_manifest(role)).await);
         }
-        codes.push(hand.create(&collection("ingresses"), &shape::ingress_manifest()).await);
+        for name in shape.features.ingresses() {
+            codes.push(hand.create(&collection("ingresses"), &shape::ingress_manifest(name)).await);
+        }
+    }
+    if shape.features.lender.is_some() {
+        codes.push(hand.create(&collection("deployments"), &lender_manifest(shape.replicas)).await);
     }
     codes.push(hand.create(&collection("replicasets"), &shape::foreign_manifest()).await);
     codes.push(hand.create(&collection("rollouts"), &shape.rollout()).await);

@@ -11,6 +11,7 @@ use serin_world::{
     Finale, Plot,
     deed::Deed,
     fault::{Rates, Side},
+    feature::Features,
     play,
     seed::Seed,
     shape::Shape,
@@ -28,6 +29,7 @@ fn story() -> Plot {
         steps: json!([{"setWeight": 25}, pause, {"setWeight": 50}, pause]),
         extras: json!({"scaleDownDelaySeconds": 10}),
         spec: json!({}),
+        features: Features::default(),
     };
     Plot {
         seed: Seed::root(0),
