@@ -34,8 +34,14 @@ trap 'exit 130' INT TERM
 
 PLANE=
 plane_up() { # name
+  local try
   PLANE=$RUN/$1
-  AUDIT=1 ./kube/up.sh "$PLANE" "$(free_ports 21000)" >&2
+  # A port that was free may be somebody's by the time it is bound: others on this machine take ports too.
+  for try in 1 2 3; do
+    AUDIT=1 ./kube/up.sh "$PLANE" "$(free_ports 21000)" >&2 && return 0
+    say "no control plane at try $try"
+  done
+  return 1
 }
 plane_down() {
   [ -z "$PLANE" ] || ./kube/down.sh "$PLANE" > /dev/null
