@@ -236,8 +236,8 @@ impl Lane {
         self.news.notify_one();
     }
 
-    pub(crate) fn back_off(&self, key: &Key, wait: Duration) {
-        self.schedule.lock().back_off(key, Instant::now(), wait);
+    pub(crate) fn back_off(&self, key: &Key, wait: Duration, firm: bool) {
+        self.schedule.lock().back_off(key, Instant::now(), wait, firm);
         self.news.notify_one();
     }
 

@@ -23,6 +23,7 @@
 mod apply;
 mod engine;
 mod interests;
+mod pace;
 mod pass;
 mod record;
 mod schedule;

@@ -43,6 +43,8 @@ enum End {
     Waiting,
     /// All done until then.
     Rest(Option<Moment>),
+    /// All done, and more often than it should be: a pause.
+    Pause(Duration),
     /// Frozen until it changes.
     Frozen,
     /// Not all could be done.
@@ -62,7 +64,7 @@ pub(crate) async fn pass(shared: &Shared, lane: &Lane, due: Due<Key>) {
         record.failures
     };
     tracing::error!(object = %key, "a pass broke off: {}", message(&*panic));
-    lane.back_off(&key, AFTER_FAILURE.wait(failures));
+    lane.back_off(&key, AFTER_FAILURE.wait(failures), false);
 }
 
 async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
@@ -78,7 +80,7 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
         record.passes.observe(started.elapsed());
         match &end {
             End::Forgotten | End::Waiting => {}
-            End::Rest(_) | End::Frozen => record.failures = 0,
+            End::Rest(_) | End::Pause(_) | End::Frozen => record.failures = 0,
             End::Stopped(stop) => {
                 record.failures = record.failures.saturating_add(1);
                 record.refused = match stop {
@@ -104,8 +106,10 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
         }
         End::Stopped(stop) => {
             report(shared, &key, &stop);
-            lane.back_off(&key, wait.unwrap_or(AFTER_FAILURE.first));
+            lane.back_off(&key, wait.unwrap_or(AFTER_FAILURE.first), false);
         }
+        // The planner says again then when it wants to be woken.
+        End::Pause(wait) => lane.back_off(&key, wait, true),
         End::Forgotten | End::Waiting | End::Rest(None) | End::Frozen => lane.done(&key),
     }
 }
@@ -209,14 +213,15 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, act: Act) -> E
         tracing::info!(object = %key, writes = act.writes.len(), reasons = act.reasons.join("; "), "acting");
     }
     let applied = apply(&shared.cluster, act, &shared.halt).await;
-    let storm = {
-        let mut records = shared.records.lock();
-        records.get_mut(&key).and_then(|record| record.end(&applied.written, Instant::now()))
+    let (storm, pause) = {
+        let (mut records, now) = (shared.records.lock(), Instant::now());
+        let record = records.entry(key.clone()).or_default();
+        (record.end(&applied.written, now), record.pause(&applied.written, now))
     };
     match (applied.stopped, storm) {
         (_, Some(passes)) => freeze(shared, lane, object, Freeze::Storm { passes }).await,
         (Some(stop), None) => End::Stopped(stop),
-        (None, None) => End::Rest(wake),
+        (None, None) => pause.map_or(End::Rest(wake), End::Pause),
     }
 }
 

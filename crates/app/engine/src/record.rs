@@ -7,6 +7,7 @@ use serin_kernel::{Freeze, Key, Refused};
 use tokio::time::Instant;
 
 use crate::{
+    pace::Pace,
     schedule::Cause,
     stats::{Buckets, PASS_SECONDS},
 };
@@ -29,6 +30,7 @@ pub(crate) struct Record {
     /// Passes in a row that wrote an object, with nothing else having changed.
     writes: HashMap<Key, u32>,
     last_end: Option<Instant>,
+    pace: Pace,
 }
 
 /// Whether an object is left alone.
@@ -52,6 +54,7 @@ impl Default for Record {
             errors: 0,
             writes: HashMap::new(),
             last_end: None,
+            pace: Pace::default(),
         }
     }
 }
@@ -68,6 +71,11 @@ impl Record {
         if world_changed {
             self.writes.clear();
         }
+    }
+
+    /// How long the next pass waits when the one that ends has written; none but for objects that are written without end.
+    pub(crate) fn pause(&mut self, written: &[Key], now: Instant) -> Option<Duration> {
+        if written.is_empty() { None } else { self.pace.spend(now) }
     }
 
     /// A pass has written these objects; how many passes in a row did so, if too many.

@@ -3,7 +3,7 @@
 //! Invariants, each held by a test below:
 //! 1. An object is in the queue at most once, at the earliest of the times it was woken for.
 //! 2. An object that is being planned is not handed out again; a wake-up meanwhile makes it due once more.
-//! 3. Nobody is woken before its back-off is over, unless the caller insists.
+//! 3. Nobody is woken before its back-off is over, unless the caller insists and the back-off is not firm.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -46,6 +46,8 @@ struct Entry {
     waiting: Option<(Instant, u64, Cause)>,
     running: bool,
     not_before: Option<Instant>,
+    /// Whether nobody's insisting ends that.
+    is_firm: bool,
 }
 
 impl<K> Default for Schedule<K> {
@@ -61,7 +63,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
             self.entries.insert(key.clone(), Entry::default());
         }
         let Some(entry) = self.entries.get_mut(key) else { return };
-        if insist {
+        if insist && !entry.is_firm {
             entry.not_before = None;
         }
         let at = entry.not_before.map_or(at, |not_before| at.max(not_before));
@@ -94,7 +96,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         let entry = self.entries.get_mut(&key)?;
         let (_, _, cause) = entry.waiting.take()?;
         entry.running = true;
-        entry.not_before = None;
+        (entry.not_before, entry.is_firm) = (None, false);
         Some(Due { key, cause, at })
     }
 
@@ -118,11 +120,11 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         }
     }
 
-    /// Ends the pass of `key` and holds it back for `wait`, after which it is due.
-    pub(crate) fn back_off(&mut self, key: &K, now: Instant, wait: Duration) {
+    /// Ends the pass of `key` and holds it back for `wait`, after which it is due; `firm` also against who insists.
+    pub(crate) fn back_off(&mut self, key: &K, now: Instant, wait: Duration, firm: bool) {
         let until = now + wait;
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.not_before = Some(until);
+            (entry.not_before, entry.is_firm) = (Some(until), firm);
             // What came meanwhile waits too: it is as likely to meet the same failure.
             if let Some((at, number, cause)) = entry.waiting.take() {
                 self.queue.remove(&(at, number));
@@ -212,13 +214,19 @@ mod tests {
         bench.pop(0);
         bench.wake("a", 0, Cause::News);
         let now = bench.at(0);
-        bench.schedule.back_off(&"a", now, Duration::from_secs(10));
+        bench.schedule.back_off(&"a", now, Duration::from_secs(10), false);
         bench.wake("a", 1, Cause::News);
         assert_eq!(bench.pop(9), None);
         bench.schedule.wake(&"a", now, Cause::News, true);
         assert_eq!(bench.pop(2), Some(("a", Cause::News)));
         bench.schedule.done(&"a");
         assert_eq!(bench.pop(60), None, "the wake-up of the back-off went with it");
+
+        bench.wake("a", 60, Cause::News);
+        bench.pop(60);
+        bench.schedule.back_off(&"a", bench.at(60), Duration::from_secs(10), true);
+        bench.schedule.wake(&"a", bench.at(61), Cause::News, true);
+        assert_eq!((bench.pop(69), bench.pop(70)), (None, Some(("a", Cause::News))), "a firm one holds");
     }
 
     #[test]

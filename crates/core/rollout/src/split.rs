@@ -158,9 +158,11 @@ pub(crate) fn counts(scene: &Scene<'_>, next: &RolloutStatus) -> Counts {
 pub(crate) fn placed(scene: &Scene<'_>, next: &RolloutStatus, sent: Option<u32>) -> Counts {
     let mut counts = counts(scene, next);
     let whole = scene.whole();
-    let by_weight =
-        matches!(scale::target(&steps_course(scene, next, &scene.scale_steps())), Target::Weight(_));
-    if by_weight && !next.abort {
+    let steps = scene.scale_steps();
+    let course = steps_course(scene, next, &steps);
+    // A number or a share that `setCanaryScale` asks for is what its author wants, whatever the traffic.
+    let follows_traffic = scale::target(&course) == Target::Weight(scale::weight(&course));
+    if follows_traffic && !next.abort {
         let recorded = scene.status().canary.weights.as_ref().map(|weights| &weights.canary);
         let is_own = recorded.is_none_or(|canary| canary.pod_template_hash == scene.wanted().hash);
         let share = sent.unwrap_or(if is_own { current(scene) } else { 0 });
