@@ -53,17 +53,16 @@ impl Workspace {
 }
 
 impl Comparison<'_> {
-    /// Whether both samples hold the same values in some order; -0.0 and 0.0 differ.
+    /// Whether both samples hold the same values in some order. Here -0.0 and 0.0 are the same number.
     #[must_use]
     pub fn is_identical(&self) -> bool {
-        let (x, y) = (self.work.x.values(), self.work.y.values());
-        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| x.to_bits() == y.to_bits())
+        self.work.x.values() == self.work.y.values()
     }
 
     /// Whether each sample has one distinct value only: that of the experiment and that of the control.
     #[must_use]
     pub fn constants(&self) -> Option<(f64, f64)> {
-        let is_constant = |s: &Sorted| s.min().to_bits() == s.max().to_bits();
+        let is_constant = |sample: &Sorted| sample.max() <= sample.min();
         (is_constant(&self.work.x) && is_constant(&self.work.y))
             .then(|| (self.work.x.min(), self.work.y.min()))
     }

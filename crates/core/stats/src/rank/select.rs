@@ -91,8 +91,8 @@ mod tests {
     fn every_rank_of_small_and_tied_tables() {
         for seed in 0..120_u64 {
             let value = |i: u64| ((seed * 7919 + i * i * 104_729 + i * 31) % (3 + seed % 60)) as f64 / 4.0;
-            let mut x: Vec<f64> = (0..1 + seed % 9 * 5).map(value).collect();
-            let mut y: Vec<f64> = (0..1 + seed % 7 * 6).map(|i| value(i + 1000)).collect();
+            let mut x: Vec<f64> = (0..=seed % 9 * 5).map(value).collect();
+            let mut y: Vec<f64> = (0..=seed % 7 * 6).map(|i| value(i + 1000)).collect();
             x.sort_unstable_by(f64::total_cmp);
             y.sort_unstable_by(f64::total_cmp);
             let mut all: Vec<f64> = x.iter().flat_map(|x| y.iter().map(move |y| x - y)).collect();

@@ -214,8 +214,8 @@ mod tests {
                     let mut shift = low + (high - low) * share;
                     if *at_tie {
                         let near = |x: &f64, y: &f64| x - y;
-                        let ties = x.values().iter().flat_map(|x| y.values().iter().map(move |y| near(x, y)));
-                        shift = ties.filter(|tie| low <= *tie && *tie <= high).next_back().unwrap_or(shift);
+                        let mut ties = x.values().iter().flat_map(|x| y.values().iter().map(move |y| near(x, y)));
+                        shift = ties.rfind(|tie| low <= *tie && *tie <= high).unwrap_or(shift);
                     }
                     let wanted = x.count_above(&y, shift);
                     prop_assert_eq!(tracker.count_above(&x, &y, shift), wanted);
