@@ -86,7 +86,6 @@ impl Comparison<'_> {
         let at_high = scale.score(x.count_above(y, high))?;
         tracker.begin(x, y, (low, high));
         let mut solve = |q: f64| {
-            tracker.restart();
             root((low, high), (at_low - q, at_high - q), |shift| {
                 scale.score(tracker.count_above(x, y, shift)).map(|score| score - q)
             })

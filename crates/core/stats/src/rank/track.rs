@@ -1,181 +1,168 @@
-//! Counting at one shift after another, each between the two before: what cannot change any more is not counted again.
+//! Counting at one shift after another: only what has changed its place since the last shift is counted again.
 //!
-//! A root finder narrows a bracket. While it does, most values of the experiment keep their place among those of the
-//! control: their pairs are counted once and laid aside, and only those whose place may still change are looked at. The
-//! answers are those of [`Sorted::count_above`], to the last unit; where that cannot be promised (infinite values, signed
-//! zeros, values so close that a shift may merge them) it is asked instead.
+//! A root finder asks for shifts ever closer to each other, so most values of the experiment stay between the same two
+//! values of the control. Each remembers those two; a pass compares all with a shift at one or two instructions a value,
+//! and looks closer only at those that have left their gap or hit its end. The answers are those of
+//! [`Sorted::count_above`], to the last unit; where that cannot be promised (infinite values, signed zeros, values so close
+//! that a shift may merge them) it is asked instead.
 //!
 //! Nothing is allocated once the memory has grown to the size of the samples.
 
 use super::count::{Count, Sorted, cubed};
 
-/// The memory of the places of one comparison.
+/// Values that are compared at once.
+const LANES: usize = 8;
+
+/// The memory of one comparison. Lists of one entry for each distinct value of the experiment are filled up to a multiple
+/// of [`LANES`] with entries that never change their place and count for nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracker {
-    /// Distinct values of the experiment, and how often each occurs.
-    xs: Vec<(f64, u64)>,
+    /// Distinct values of the experiment.
+    values: Vec<f64>,
+    /// The gap in which each lies at the last shift: above the one, below the other.
+    above: Vec<f64>,
+    below: Vec<f64>,
+    /// The index of that gap's upper end among the values of the control, and how often the value occurs.
+    places: Vec<Place>,
     /// Distinct values of the control.
     ys: Vec<f64>,
     /// How many values of the control lie before each distinct one; one more entry at the end.
     before: Vec<u64>,
     /// Ties within each sample.
     own_ties: u128,
-    /// Whether the short way is exact.
-    is_safe: bool,
-    /// The widest bracket, and the one that is left.
-    ends: (f64, f64),
-    bracket: (f64, f64),
-    last: Option<f64>,
-    /// Values of the experiment whose place may change.
-    moving: Vec<Place>,
-    /// Twice the wins of those that stay.
-    settled: u64,
+    /// Pairs that are won at the last shift, ties left out.
+    wins: u64,
+    /// The shifts between which the short way is exact; none where it never is.
+    ends: Option<(f64, f64)>,
 }
 
-/// Where one value of the experiment can be among the distinct values of the control.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    value: f64,
-    times: u64,
-    /// At the bracket's high end: the first distinct value that is not below.
-    low: u32,
-    /// At the bracket's low end: the first distinct value that is above.
-    high: u32,
-    /// At the last shift: the first that is not below, and whether it is equal.
     at: u32,
-    is_tied: bool,
+    times: u32,
 }
 
 impl Tracker {
     /// Takes two samples whose shifts of interest lie between `ends`.
     pub(crate) fn begin(&mut self, x: &Sorted, y: &Sorted, ends: (f64, f64)) {
-        self.xs.clear();
+        self.ends = is_exact_within(x, y, ends).then_some(ends);
+        if self.ends.is_none() {
+            return;
+        }
+        (self.own_ties, self.wins) = (0, 0);
+        self.values.clear();
+        self.places.clear();
         self.ys.clear();
         self.before.clear();
-        self.own_ties = 0;
-        for group in x.values().chunk_by(|a, b| a.to_bits() == b.to_bits()) {
-            let times = group.len() as u64;
-            self.xs.push((group[0], times));
-            self.own_ties += cubed(times);
+        for group in x.values().chunk_by(|a, b| b <= a) {
+            self.values.push(group[0]);
+            self.places.push(Place { at: 0, times: group.len() as u32 });
+            self.own_ties += cubed(group.len() as u64);
         }
         let mut before = 0;
-        for group in y.values().chunk_by(|a, b| a.to_bits() == b.to_bits()) {
+        for group in y.values().chunk_by(|a, b| b <= a) {
             self.ys.push(group[0]);
             self.before.push(before);
             before += group.len() as u64;
             self.own_ties += cubed(group.len() as u64);
         }
         self.before.push(before);
-        self.ends = ends;
-        self.is_safe = self.is_exact_within(ends) && self.ys.len() < u32::MAX as usize;
+        // At first all are in the lowest gap; the first shift moves them.
+        let entries = self.values.len().next_multiple_of(LANES);
+        self.above.clear();
+        self.above.resize(entries, f64::NEG_INFINITY);
+        self.below.clear();
+        self.below.resize(self.values.len(), y.min());
+        self.below.resize(entries, f64::INFINITY);
+        self.values.resize(entries, 0.0);
     }
 
-    /// Whether shifts between `ends` keep distinct values of the experiment distinct, and equality is that of numbers.
-    fn is_exact_within(&self, ends: (f64, f64)) -> bool {
-        let first_and_last = |values: [Option<f64>; 2]| values.into_iter().flatten().fold(0.0, largest);
-        let largest_x = first_and_last([self.xs.first().map(|x| x.0), self.xs.last().map(|x| x.0)]);
-        let largest_y = first_and_last([self.ys.first().copied(), self.ys.last().copied()]);
-        let reach = largest_x + largest(ends.0.abs(), ends.1);
-        let is_signed_zero = |value: f64| value == 0.0 && value.is_sign_negative();
-        let has_signed_zero =
-            self.xs.iter().any(|x| is_signed_zero(x.0)) || self.ys.iter().any(|y| is_signed_zero(*y));
-        // Two numbers further apart than the spacing of doubles at the far end are rounded to different ones.
-        let spacing = reach * f64::EPSILON;
-        let is_apart = |pair: &[(f64, u64)]| 2.0 * spacing < pair[1].0 - pair[0].0;
-        (reach + largest_y).is_finite() && !has_signed_zero && self.xs.windows(2).all(is_apart)
-    }
-
-    /// Forgets the bracket's history: another root of the same samples.
-    pub(crate) fn restart(&mut self) {
-        self.bracket = self.ends;
-        self.last = None;
-        self.settled = 0;
-        self.moving.clear();
-        if self.is_safe {
-            let high = self.ys.len() as u32;
-            let place = |&(value, times)| Place { value, times, low: 0, high, at: 0, is_tied: false };
-            self.moving.extend(self.xs.iter().map(place));
-        }
-    }
-
-    /// Counts at `shift`, which becomes an end of the bracket.
+    /// Counts at `shift`.
     pub(crate) fn count_above(&mut self, x: &Sorted, y: &Sorted, shift: f64) -> Count {
-        let is_between = |ends: (f64, f64)| ends.0 <= shift && shift <= ends.1;
-        if !(self.is_safe && is_between(self.ends)) {
+        if !self.ends.is_some_and(|ends| ends.0 <= shift && shift <= ends.1) {
             return x.count_above(y, shift);
         }
-        if !is_between(self.bracket) {
-            self.restart();
-        }
-        self.narrow(shift);
-        self.place(shift);
-        self.last = Some(shift);
-        let (mut twice_wins, mut ties) = (self.settled, self.own_ties);
-        for place in &self.moving {
-            let at = place.at as usize;
-            twice_wins += 2 * place.times * self.before[at];
-            if place.is_tied {
-                let others = self.before[at + 1] - self.before[at];
-                twice_wins += place.times * others;
-                // A group of a and one of b become one of a + b: (a + b)³ - a³ - b³ more.
-                ties += 3 * u128::from(place.times) * u128::from(others) * u128::from(place.times + others);
+        let (mut half_wins, mut ties) = (0, self.own_ties);
+        for from in (0..self.values.len()).step_by(LANES) {
+            let lanes = from..from + LANES;
+            let values = self.values[lanes.clone()].iter();
+            let gaps = self.above[lanes.clone()].iter().zip(&self.below[lanes.clone()]);
+            // Without a branch inside, so that several are compared by one instruction.
+            let stay = |all, (value, (above, below)): (&f64, (&f64, &f64))| {
+                all & (*above < value - shift) & (value - shift < *below)
+            };
+            if values.zip(gaps).fold(true, stay) {
+                continue;
+            }
+            for index in lanes.start..lanes.end.min(self.places.len()) {
+                if let Some((mine, others)) = self.place(index, shift) {
+                    half_wins += mine * others;
+                    // A group of a and one of b become one of a + b: (a + b)³ - a³ - b³ more.
+                    ties += 3 * u128::from(mine) * u128::from(others) * u128::from(mine + others);
+                }
             }
         }
-        Count { twice_wins, ties }
+        Count { twice_wins: 2 * self.wins + half_wins, ties }
     }
 
-    /// Makes the last shift the end of the bracket beyond `shift`, and lays aside what can no longer move.
-    fn narrow(&mut self, shift: f64) {
-        let Some(last) = self.last.filter(|last| shift < *last || *last < shift) else { return };
-        let (before, settled) = (&self.before, &mut self.settled);
-        let falls = shift < last;
-        if falls {
-            self.bracket.1 = last;
-        } else {
-            self.bracket.0 = last;
+    /// Finds the place of one value at `shift`. If it ties there: how often it and the other occur.
+    fn place(&mut self, index: usize, shift: f64) -> Option<(u64, u64)> {
+        let value = self.values[index] - shift;
+        let (above, below) = (self.above[index], self.below[index]);
+        let Place { at, times } = self.places[index];
+        let (mut at, times) = (at as usize, u64::from(times));
+        if value <= above || below < value {
+            self.wins -= times * self.before[at];
+            at = first_not_below(&self.ys, at, value);
+            self.wins += times * self.before[at];
+            self.places[index].at = at as u32;
+            self.above[index] = at.checked_sub(1).map_or(f64::NEG_INFINITY, |under| self.ys[under]);
+            self.below[index] = self.ys.get(at).copied().unwrap_or(f64::INFINITY);
         }
-        self.moving.retain_mut(|place| {
-            if falls {
-                place.low = place.at;
-            } else {
-                place.high = place.at + u32::from(place.is_tied);
-            }
-            let moves = place.low < place.high;
-            if !moves {
-                *settled += 2 * place.times * before[place.low as usize];
-            }
-            moves
-        });
-    }
-
-    /// Finds each moving value's place at `shift`. Places rise with the values, so one walk through the control does.
-    fn place(&mut self, shift: f64) {
-        let ys = &self.ys;
-        let mut at = 0;
-        for place in &mut self.moving {
-            let value = place.value - shift;
-            let (low, high) = ((place.low as usize).max(at), place.high as usize);
-            at = low + first_not_below(&ys[low..high.max(low)], value);
-            place.at = at as u32;
-            place.is_tied = ys.get(at).is_some_and(|y| *y <= value);
-        }
+        (self.below[index] <= value).then(|| (times, self.before[at + 1] - self.before[at]))
     }
 }
 
-/// The index of the first of `sorted` that is not below `value`: a walk of doubling steps, then halving ones, so that near
-/// places cost little and far ones only their logarithm.
-fn first_not_below(sorted: &[f64], value: f64) -> usize {
-    let mut step = 1;
-    while step < sorted.len() && sorted[step - 1] < value {
-        step *= 2;
+/// The index of the first of `sorted` that is not below `value`: from a guess outward in doubling steps, then by halving,
+/// so that near places cost little and far ones only their logarithm.
+fn first_not_below(sorted: &[f64], guess: usize, value: f64) -> usize {
+    let (mut low, mut high, mut step) = (0, sorted.len(), 1);
+    if guess < high && sorted[guess] < value {
+        low = guess + 1;
+        while low + step <= high && sorted[low + step - 1] < value {
+            low += step;
+            step *= 2;
+        }
+        high = high.min(low + step - 1);
+    } else {
+        high = guess;
+        while low + step <= high && value <= sorted[high - step] {
+            high -= step;
+            step *= 2;
+        }
+        low = low.max((high + 1).saturating_sub(step));
     }
-    let from = step / 2;
-    let to = step.min(sorted.len());
-    from.min(to) + sorted[from.min(to)..to].partition_point(|y| *y < value)
+    low + sorted[low..high].partition_point(|y| *y < value)
 }
 
-fn largest(a: f64, b: f64) -> f64 {
-    a.max(b.abs())
+/// Whether shifts between `ends` keep distinct values of the experiment distinct, equality is that of numbers, and the
+/// samples are of a size that the counters hold.
+fn is_exact_within(x: &Sorted, y: &Sorted, ends: (f64, f64)) -> bool {
+    const SIZE_MAX: usize = u32::MAX as usize / 2;
+    let reach = x.min().abs().max(x.max().abs()) + ends.0.abs().max(ends.1.abs());
+    // Two numbers further apart than the spacing of doubles at the far end are rounded to different ones.
+    let apart = 2.0 * f64::EPSILON * reach;
+    let is_apart = |pair: &[f64]| pair[1] <= pair[0] || apart < pair[1] - pair[0];
+    let has_signed_zero = |sample: &Sorted| {
+        let values = sample.values();
+        let zeros = &values[values.partition_point(|value| *value < 0.0)..];
+        zeros.first().is_some_and(|first| *first == 0.0 && first.is_sign_negative())
+    };
+    x.len().max(y.len()) < SIZE_MAX
+        && (reach + y.min().abs() + y.max().abs()).is_finite()
+        && !has_signed_zero(x)
+        && !has_signed_zero(y)
+        && x.values().windows(2).all(is_apart)
 }
 
 #[cfg(test)]
@@ -208,7 +195,6 @@ mod tests {
             let mut tracker = Tracker::default();
             tracker.begin(&x, &y, ends);
             for _ in 0..2 {
-                tracker.restart();
                 let (mut low, mut high) = ends;
                 for (share, upper, at_tie) in &cuts {
                     let mut shift = low + (high - low) * share;
