@@ -87,8 +87,8 @@ impl Tracker {
             let lanes = from..from + LANES;
             let values = self.values[lanes.clone()].iter();
             let gaps = self.above[lanes.clone()].iter().zip(&self.below[lanes.clone()]);
-            // Without a branch inside, so that several are compared by one instruction.
-            let stay = |all, (value, (above, below)): (&f64, (&f64, &f64))| {
+            #[expect(clippy::needless_bitwise_bool, reason = "without a branch several are compared at once")]
+            let stay = |all: bool, (value, (above, below)): (&f64, (&f64, &f64))| {
                 all & (*above < value - shift) & (value - shift < *below)
             };
             if values.zip(gaps).fold(true, stay) {
