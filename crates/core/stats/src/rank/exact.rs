@@ -64,7 +64,7 @@ pub fn interval(experiment: &[f64], control: &[f64], confidence: f64) -> Result<
     let pairs = x.len() as u64 * y.len() as u64;
     let at = |k: u64| difference(x.values(), y.values(), k).ok_or(Error::Empty);
     let rejected = rejected(&x, &y, (1.0 - confidence) / 2.0);
-    let cut = rejected.unwrap_or(0).min((pairs - 1) / 2);
+    let cut = rejected.map_or(0, |count| count - 1).min((pairs - 1) / 2);
     let estimate =
         if pairs % 2 == 1 { at(pairs / 2)? } else { f64::midpoint(at(pairs / 2 - 1)?, at(pairs / 2)?) };
     Ok(Interval { lower: at(cut)?, upper: at(pairs - 1 - cut)?, estimate, is_reached: rejected.is_some() })
