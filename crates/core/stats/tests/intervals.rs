@@ -1,7 +1,7 @@
-//! The exact interval against two programs of others: R's `wilcox.test` and SciPy's `mannwhitneyu`.
+//! The exact interval against two programs of others: R's `wilcox.test` and `SciPy`'s `mannwhitneyu`.
 //!
 //! `testdata/intervals.jsonl` was printed by R 4.2.2 (`conf.int = TRUE, correct = TRUE, tol.root = 1e-9`) and by a scan of all
-//! shifts with the p-values of SciPy 1.17.1 (`exact` or `asymptotic` with continuity correction).
+//! shifts with the p-values of `SciPy` 1.17.1 (`exact` or `asymptotic` with continuity correction).
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // tests read files
 

@@ -34,6 +34,8 @@ pub(crate) struct Tracker {
     wins: u64,
     /// The shifts between which the short way is exact; none where it never is.
     ends: Option<(f64, f64)>,
+    /// Counts at shifts that are no finite numbers: with infinite data a solver asks for them a thousand times.
+    odd: Vec<(u64, Count)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,7 @@ struct Place {
 impl Tracker {
     /// Takes two samples whose shifts of interest lie between `ends`.
     pub(crate) fn begin(&mut self, x: &Sorted, y: &Sorted, ends: (f64, f64)) {
+        self.odd.clear();
         self.ends = is_exact_within(x, y, ends).then_some(ends);
         if self.ends.is_none() {
             return;
@@ -80,7 +83,7 @@ impl Tracker {
     /// Counts at `shift`.
     pub(crate) fn count_above(&mut self, x: &Sorted, y: &Sorted, shift: f64) -> Count {
         if !self.ends.is_some_and(|ends| ends.0 <= shift && shift <= ends.1) {
-            return x.count_above(y, shift);
+            return self.count_odd(x, y, shift);
         }
         let (mut half_wins, mut ties) = (0, self.own_ties);
         for from in (0..self.values.len()).step_by(LANES) {
@@ -103,6 +106,18 @@ impl Tracker {
             }
         }
         Count { twice_wins: 2 * self.wins + half_wins, ties }
+    }
+
+    fn count_odd(&mut self, x: &Sorted, y: &Sorted, shift: f64) -> Count {
+        let bits = if shift.is_nan() { f64::NAN.to_bits() } else { shift.to_bits() };
+        if let Some((_, known)) = self.odd.iter().find(|(odd, _)| *odd == bits) {
+            return *known;
+        }
+        let count = x.count_above(y, shift);
+        if !shift.is_finite() {
+            self.odd.push((bits, count));
+        }
+        count
     }
 
     /// Finds the place of one value at `shift`. If it ties there: how often it and the other occur.
