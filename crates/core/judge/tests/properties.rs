@@ -1,6 +1,6 @@
 //! What holds for all data, and that hostile data end in a label or an error: never a panic, a hang or a silent label.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
