@@ -19,6 +19,18 @@ pub enum Direction {
     Either,
 }
 
+impl Direction {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Increase => "increase",
+            Self::Decrease => "decrease",
+            Self::Either => "either",
+        }
+    }
+}
+
 /// What becomes of values that are not numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum NanStrategy {
