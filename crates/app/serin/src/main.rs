@@ -3,6 +3,7 @@
 mod controller;
 mod crds;
 mod demo;
+mod judge;
 mod rollouts;
 mod shift;
 
@@ -23,6 +24,7 @@ enum Command {
     Controller(Box<controller::ControllerArgs>),
     Demo(demo::DemoArgs),
     Shift(Box<shift::ShiftArgs>),
+    Judge(Box<judge::JudgeArgs>),
     /// Print the custom resource definitions, for kubectl apply -f -
     Crds,
     /// The verbs of `kubectl argo rollouts`, where there is no kubectl
@@ -54,11 +56,16 @@ async fn dispatch() -> ExitCode {
     if Path::new(&called_as).file_stem().is_some_and(|name| name == rollouts::PLUGIN) {
         return rollouts::run(rollouts::PLUGIN, words).await;
     }
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return judge::refuse(&error).unwrap_or_else(|| error.exit()),
+    };
+    let done = match cli.command {
         Command::Rollouts { arguments } => return rollouts::run("serin rollouts", arguments).await,
         Command::Controller(arguments) => controller::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Shift(arguments) => shift::run(&arguments).await,
+        Command::Judge(arguments) => return judge::run(&arguments),
         Command::Crds => crds::print(),
     };
     done.unwrap_or_else(|error| {

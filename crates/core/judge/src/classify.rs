@@ -20,13 +20,13 @@ use serin_stats::noise::Noise;
 use crate::options::{Direction, Measure, NanStrategy, Options};
 
 /// The confidence of the interval: fixed in Kayenta's judge.
-pub(crate) const CONFIDENCE: f64 = 0.98;
+pub const CONFIDENCE: f64 = 0.98;
 /// The share of the estimate that the interval must clear: fixed too.
-pub(crate) const TOLERANCE: f64 = 0.25;
+pub const TOLERANCE: f64 = 0.25;
 /// How exactly the ends of the interval are known: the absolute tolerance of the solver.
 pub(crate) const SOLVER_TOLERANCE: f64 = 1e-4;
 /// The relative size of the noise that is added when both sides are constant.
-pub(crate) const NOISE: f64 = 1e-5;
+pub const NOISE: f64 = 1e-5;
 
 /// What a pair is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use crate::wire::plain;
 
 /// What to judge and how. Fields that Serin does not know are kept in `rest`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "a canary configuration (an object)")]
 pub struct CanaryConfig {
     /// The identifier, which the store gives when there is none.
     #[serde(deserialize_with = "plain::text")]
@@ -34,7 +34,7 @@ pub struct CanaryConfig {
 
 /// The judge that a configuration asks for.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "the judge to use (an object)")]
 pub struct JudgeChoice {
     /// Its name; `NetflixACAJudge-v1.0` is Kayenta's own.
     #[serde(deserialize_with = "plain::text")]
@@ -46,7 +46,7 @@ pub struct JudgeChoice {
 
 /// One metric.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "a metric (an object)")]
 pub struct Metric {
     /// The name, by which pairs find it.
     #[serde(deserialize_with = "plain::text")]
@@ -68,7 +68,7 @@ pub struct Metric {
 
 /// How groups make up the score.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "the weights of groups (an object)")]
 pub struct Classifier {
     /// Percent of the score by group.
     pub group_weights: Option<IndexMap<String, Weight>>,

@@ -8,7 +8,7 @@ use crate::wire::{Number, Text, plain};
 
 /// The three documents of one judgement, as Kayenta's remote judge receives them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "a judgement's input (an object)")]
 pub struct Input {
     /// What to judge and how.
     pub canary_config: CanaryConfig,
@@ -20,7 +20,7 @@ pub struct Input {
 
 /// From where on a score passes, and from where on it is at least marginal; both 0 to 100. What is absent counts as 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "thresholds, {\"pass\": …, \"marginal\": …}")]
 pub struct Thresholds {
     /// From here on: Pass.
     #[serde(deserialize_with = "plain::number")]
@@ -47,7 +47,7 @@ pub struct Pair {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a pair, {\"name\": …, \"values\": {\"experiment\": […], \"control\": […]}}")]
 struct WirePair {
     #[serde(deserialize_with = "plain::text")]
     name: Option<String>,

@@ -80,12 +80,23 @@ impl Judge {
     /// # Errors
     /// [`Error`] when there is no judgement. The first pair that cannot be judged decides which.
     pub fn judge(&mut self, input: &Input) -> Result<Judgement, Error> {
+        self.judge_told(input, &mut |_| {})
+    }
+
+    /// Like [`Judge::judge`], and tells before each pair how many are done.
+    ///
+    /// # Errors
+    /// [`Error`] when there is no judgement. The first pair that cannot be judged decides which.
+    pub fn judge_told(&mut self, input: &Input, tell: &mut dyn FnMut(usize)) -> Result<Judgement, Error> {
         let config = &input.canary_config;
         let pairs = input.metric_set_pair_list.as_ref().ok_or_else(|| Error::Missing {
             path: "metricSetPairList".to_owned(),
             remedy: "a list of pairs, which may be empty",
         })?;
-        let pair = |(index, pair)| self.pair(config, index, pair);
+        let pair = |(index, pair)| {
+            tell(index);
+            self.pair(config, index, pair)
+        };
         let mut results = pairs.iter().enumerate().map(pair).collect::<Result<Vec<_>, _>>()?;
         let classifier = config.classifier.as_ref().ok_or_else(|| Error::Missing {
             path: "canaryConfig.classifier".to_owned(),

@@ -11,6 +11,8 @@
 //! [`Input`] is read from JSON with the leniency of Kayenta's own reader, [`judge`] judges it, and [`Judgement`] serialises to
 //! Kayenta's `CanaryJudgeResult`. The same three documents are the wire format of its remote judge.
 //!
+//! A [`Table`] reads pairs from CSV. [`Outcome`] says whether there was evidence for a verdict at all.
+//!
 //! What this crate does not do: no files, no queries, no pictures, and no statistics of its own (those are in
 //! `serin_stats`).
 
@@ -21,20 +23,26 @@ mod input;
 mod judge;
 mod mean;
 mod options;
+mod outcome;
 mod preprocess;
+mod read;
 mod result;
 mod score;
+mod table;
 mod validate;
 mod wire;
 
-pub use classify::{Classification, Compared, Label, Rule};
-pub use config::{CanaryConfig, Classifier, Metric};
+pub use classify::{CONFIDENCE, Classification, Compared, Label, NOISE, Rule, TOLERANCE};
+pub use config::{CanaryConfig, Classifier, Metric, Weight};
 pub use evidence::{Change, Evidence, Finding, WhatIf};
 pub use input::{Input, Pair, Thresholds};
 pub use judge::{Error, Judge, judge};
 pub use mean::{Inequality, mean_inequality};
 pub use options::{Direction, Measure, NanStrategy, Options};
+pub use outcome::Outcome;
+pub use read::Unreadable;
 pub use result::{GroupScore, Judgement, PairResult};
-pub use score::{Score, Verdict, round_half_up};
+pub use score::{Score, Verdict, round_half_up, shares};
+pub use table::Table;
 pub use validate::{Problem, validate};
 pub use wire::Text;

@@ -109,15 +109,21 @@ fn group_scores(results: &[&PairResult]) -> Vec<GroupScore> {
 
 /// The weighted sum; a group without data counts as if all had passed.
 fn weighted(groups: &[GroupScore], weights: &IndexMap<String, Weight>) -> f64 {
+    let part = |(group, share): (&GroupScore, f64)| {
+        let score = if group.has_data { group.score } else { 100.0 };
+        score * (share / 100.0)
+    };
+    groups.iter().zip(shares(groups, weights)).map(part).sum()
+}
+
+/// What each of `groups` weighs, in percent: its own weight, or an equal share of what the configured ones leave of 100.
+#[must_use]
+pub fn shares(groups: &[GroupScore], weights: &IndexMap<String, Weight>) -> Vec<f64> {
     let configured = |group: &GroupScore| group.name.as_ref().and_then(|name| weights.get(name)).map(|w| w.0);
     let others = groups.iter().filter(|group| configured(group).is_none()).count();
     let left = 100.0 - weights.values().map(|weight| weight.0).sum::<f64>();
     let share = left / others as f64;
-    let part = |group: &GroupScore| {
-        let score = if group.has_data { group.score } else { 100.0 };
-        score * (configured(group).unwrap_or(share) / 100.0)
-    };
-    groups.iter().map(part).sum()
+    groups.iter().map(|group| configured(group).unwrap_or(share)).collect()
 }
 
 /// Rounds to two decimals, half away from zero, on the shortest decimal that reads back as `value`: 1.005 becomes 1.01,

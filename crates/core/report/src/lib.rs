@@ -6,6 +6,7 @@
 //! What this crate does not do: fetch objects, know a terminal's size, decide anything about a rollout.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod judgement;
 mod lens;
 pub mod live;
 pub mod paint;

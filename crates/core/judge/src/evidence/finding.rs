@@ -44,6 +44,8 @@ pub enum Finding {
     MissingNotCounted,
     /// No interval, and left out of the score: it can only help.
     ErrorNotCounted,
+    /// Both sides are 0 throughout, which may mean that nothing was measured.
+    AllZero,
     /// Values that are not numbers were counted as 0.
     HolesAsZero {
         /// How many.
@@ -79,6 +81,7 @@ impl Finding {
             Self::MissingCountsAsPass => "missingCountsAsPass",
             Self::MissingNotCounted => "missingNotCounted",
             Self::ErrorNotCounted => "errorNotCounted",
+            Self::AllZero => "allZero",
             Self::HolesAsZero { .. } => "holesAsZero",
             Self::CriticalNotReached => "criticalNotReached",
             Self::Infinite => "infinite",
@@ -127,6 +130,10 @@ impl fmt::Display for Finding {
             Self::ErrorNotCounted => f.write_str(
                 "all values tie at a shift that had to be tried, so there is no interval; the metric is not counted, \
                  and a canary of such metrics alone scores 100",
+            ),
+            Self::AllZero => f.write_str(
+                "both sides are 0 throughout: if that means that nothing was measured, it is no success; have a metric \
+                 of traffic beside this one, or a query that gives nothing without traffic",
             ),
             Self::HolesAsZero { holes } => {
                 write!(f, "{holes} missing values count as 0, because nanStrategy is \"replace\"")

@@ -59,6 +59,7 @@ pub(crate) fn of_pair(
         Rule::MissingReplaced => Some(Finding::MissingCountsAsPass),
         Rule::Missing if !found.critical => Some(Finding::MissingNotCounted),
         Rule::AllTied => Some(Finding::ErrorNotCounted),
+        Rule::Identical | Rule::OneValue if is_zero(experiment) && is_zero(control) => Some(Finding::AllZero),
         _ => None,
     });
     let holes = gone_x.holes + gone_y.holes;
@@ -66,6 +67,10 @@ pub(crate) fn of_pair(
         findings.push(Finding::HolesAsZero { holes });
     }
     Evidence { options: *options, what_if: what_if(options, found), findings }
+}
+
+fn is_zero(side: Summary) -> bool {
+    side.min == 0.0 && side.max == 0.0
 }
 
 /// Whether complete separation of both sides would reach the confidence: if not, the interval is the range.

@@ -1,0 +1,231 @@
+//! The documents of one judgement, read from files, each remembered with its name so that an error can say where it is.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+use serin_judge::{CanaryConfig, Error, Input, Pair, Table, Thresholds, Unreadable, validate};
+
+use super::args::JudgeArgs;
+use super::trouble::Trouble;
+
+/// A configuration is written by people: the largest known have some hundred metrics and less than a megabyte.
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
+/// Data: about 50 million values.
+const PAIRS_BYTES_MAX: u64 = 512 << 20;
+/// The judges that follow this rule: the rule itself, and the name under which Kayenta asks others.
+const JUDGES: [&str; 2] = ["NetflixACAJudge-v1.0", "RemoteJudge-v1.0"];
+/// Characters of a name that say which pair is meant.
+const NAME_CHARS_MAX: usize = 60;
+/// Names that an error lists.
+const NAMES_MAX: usize = 20;
+
+/// What is judged.
+pub(super) struct Documents {
+    pub(super) input: Input,
+    config_name: String,
+    pairs_name: String,
+    /// Where the table first names each metric, if the data are a table.
+    lines: Option<Vec<u64>>,
+    remarks: Vec<String>,
+}
+
+impl Documents {
+    pub(super) fn read(args: &JudgeArgs) -> Result<Self, Trouble> {
+        if is_stdin(&args.config) && is_stdin(&args.pairs) {
+            return Err(Trouble::Usage("--config and --pairs cannot both be standard input (-)".to_owned()));
+        }
+        let (config_name, pairs_name) = (name(&args.config), name(&args.pairs));
+        let config = contents(&args.config, CONFIG_BYTES_MAX)?;
+        let config = CanaryConfig::from_json(&config).map_err(|error| unreadable(&config_name, &error))?;
+        check(&config, &config_name)?;
+        let thresholds = thresholds(&config, &config_name, args)?;
+        let text = contents(&args.pairs, PAIRS_BYTES_MAX)?;
+        let wrong = |error: Unreadable| unreadable(&pairs_name, &error);
+        let table = if is_json(&args.pairs, &text) {
+            Table { pairs: Pair::list_from_json(&text).map_err(wrong)?, ..Table::default() }
+        } else {
+            Table::from_csv(&text).map_err(wrong)?
+        };
+        Ok(Self {
+            input: Input {
+                canary_config: config,
+                score_thresholds: Some(thresholds),
+                metric_set_pair_list: Some(table.pairs),
+            },
+            lines: (!table.lines.is_empty()).then_some(table.lines),
+            remarks: table.remarks,
+            config_name,
+            pairs_name,
+        })
+    }
+
+    pub(super) fn pairs(&self) -> &[Pair] {
+        self.input.metric_set_pair_list.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn thresholds(&self) -> Thresholds {
+        self.input.score_thresholds.unwrap_or_default()
+    }
+
+    /// What is odd in the documents, and does not keep them from being judged.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let problem = |problem: serin_judge::Problem| {
+            let refused = if problem.is_refused { "; Kayenta would not save it" } else { "" };
+            format!("{}: {}: {}{refused}", self.config_name, problem.path, problem.message)
+        };
+        let mut remarks: Vec<String> = validate(&self.input.canary_config).into_iter().map(problem).collect();
+        let of_data = |remark: &String| format!("{}: {remark}", self.pairs_name);
+        remarks.extend(self.remarks.iter().map(of_data));
+        for (index, pair) in self.pairs().iter().enumerate() {
+            let count = |side: &Option<Vec<f64>>| side.as_ref().map_or(0, Vec::len);
+            let (canary, baseline) = (count(&pair.experiment), count(&pair.control));
+            if canary != baseline {
+                let lengths = format!("{canary} values of the canary and {baseline} of the baseline");
+                remarks.push(format!("{}: {}: {lengths}", self.pairs_name, self.place(index)));
+            }
+        }
+        remarks
+    }
+
+    /// Why there is no judgement, with the place in a file.
+    pub(super) fn trouble(&self, error: &Error) -> Trouble {
+        let text = match error {
+            Error::UnknownMetric { index, .. } => {
+                format!("{}: {}: {error}: {}", self.pairs_name, self.place(*index), self.known())
+            }
+            Error::MissingSide { index, side } => format!(
+                "{}: {}: values.{side} is missing: an empty list says that there is no data",
+                self.pairs_name,
+                self.place(*index)
+            ),
+            Error::Missing { path, remedy } => {
+                let path = path.strip_prefix("canaryConfig.").unwrap_or(path);
+                format!("{}: {path} is missing: {remedy}", self.config_name)
+            }
+            Error::Option { .. } | Error::OutlierFactor { .. } => format!("{}: {error}", self.config_name),
+        };
+        Trouble::Data(text)
+    }
+
+    /// That no pair has that metric.
+    pub(super) fn unknown(&self, metric: &str) -> Trouble {
+        let is_configured = self.input.canary_config.metric(metric).is_some();
+        Trouble::Usage(if is_configured {
+            format!("--explain {metric:?}: {} has no data of this metric", self.pairs_name)
+        } else {
+            format!("--explain {metric:?}: there is no such metric: {}", self.known())
+        })
+    }
+
+    fn known(&self) -> String {
+        let metrics = self.input.canary_config.metrics.as_deref().unwrap_or_default();
+        let names: Vec<String> = metrics
+            .iter()
+            .filter_map(|metric| metric.name.as_ref())
+            .take(NAMES_MAX)
+            .map(|n| format!("{n:?}"))
+            .collect();
+        let rest = if NAMES_MAX < metrics.len() {
+            format!(" and {} more", metrics.len() - NAMES_MAX)
+        } else {
+            String::new()
+        };
+        format!("{} has {}{rest}", self.config_name, names.join(", "))
+    }
+
+    fn place(&self, index: usize) -> String {
+        if let Some(line) = self.lines.as_ref().and_then(|lines| lines.get(index)) {
+            return format!("line {line}");
+        }
+        let name = self.pairs().get(index).map(|pair| pair.name.as_str()).unwrap_or_default();
+        format!("[{index}] ({:?})", name.chars().take(NAME_CHARS_MAX).collect::<String>())
+    }
+}
+
+/// What Kayenta refuses to run at all, in its words.
+fn check(config: &CanaryConfig, name: &str) -> Result<(), Trouble> {
+    if config.metrics.as_ref().is_none_or(Vec::is_empty) {
+        let words =
+            "The canary config must specify at least one metric. Otherwise we're not analyzing anything. :)";
+        return Err(Trouble::Data(format!("{name}: metrics: {words}")));
+    }
+    let judge =
+        config.judge.as_ref().and_then(|judge| judge.name.as_deref()).filter(|judge| !judge.is_empty());
+    match judge {
+        Some(judge) if !JUDGES.contains(&judge) => {
+            let known = JUDGES.join(" or ");
+            let words = format!("Unable to resolve canary judge '{}'.", judge.escape_debug());
+            Err(Trouble::Data(format!("{name}: judge.name: {words} It is {known}, or left out")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The thresholds of the arguments, or those that the configuration proposes.
+fn thresholds(config: &CanaryConfig, name: &str, args: &JudgeArgs) -> Result<Thresholds, Trouble> {
+    let proposed = config.classifier.as_ref().and_then(|classifier| classifier.rest.get("scoreThresholds"));
+    let threshold = |given: Option<f64>, word: &str| {
+        let path = format!("classifier.scoreThresholds.{word}");
+        match (given, proposed.and_then(|proposed| proposed.get(word))) {
+            (Some(given), _) => Ok(given),
+            (None, None | Some(Value::Null)) => Err(Trouble::Usage(format!(
+                "--{word} is missing, and {name} has no {path}: say from which score on the canary is that"
+            ))),
+            (None, Some(value)) => {
+                value.as_f64().filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| {
+                    Trouble::Data(format!("{name}: {path}: must be a number from 0 to 100, and is {value}"))
+                })
+            }
+        }
+    };
+    let thresholds =
+        Thresholds { pass: threshold(args.pass, "pass")?, marginal: threshold(args.marginal, "marginal")? };
+    if thresholds.pass < thresholds.marginal {
+        return Err(Trouble::Usage(format!(
+            "the thresholds are the wrong way round: marginal is {} and pass is {}; marginal must not lie above pass",
+            thresholds.marginal, thresholds.pass
+        )));
+    }
+    Ok(thresholds)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn name(path: &Path) -> String {
+    if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn unreadable(name: &str, error: &Unreadable) -> Trouble {
+    Trouble::Data(format!("{name}: {error}"))
+}
+
+/// Whether data are JSON: by the file's name, or else by the first character.
+fn is_json(path: &Path, text: &[u8]) -> bool {
+    let named = |extension: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    named("json") || (!named("csv") && first.is_some_and(|first| b"[{".contains(first)))
+}
+
+/// Everything in a file, if it is no more than `limit` bytes.
+fn contents(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
+    let name = name(path);
+    let failed = |error: std::io::Error| Trouble::NoInput(format!("{name}: {error}"));
+    let mut bytes = Vec::new();
+    let read = if is_stdin(path) {
+        std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
+    } else {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(limit + 1).read_to_end(&mut bytes)
+    };
+    read.map_err(failed)?;
+    if limit < bytes.len() as u64 {
+        return Err(Trouble::Data(format!(
+            "{name}: is larger than {} MiB, which is the most that is read",
+            limit >> 20
+        )));
+    }
+    Ok(bytes)
+}

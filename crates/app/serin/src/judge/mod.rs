@@ -1,0 +1,111 @@
+//! `serin judge`: a canary judged from files, without a cluster.
+//!
+//! Arguments, files and exit codes; the rule is in `core/judge`, the reports are in `core/report`.
+
+mod args;
+mod documents;
+mod progress;
+mod trouble;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use serin_judge::{Judge, Outcome};
+use serin_report::judgement::{View, explain, harmless, terminal};
+use serin_report::paint::Paint;
+
+use args::Format;
+pub(crate) use args::JudgeArgs;
+use documents::Documents;
+use progress::Progress;
+use trouble::Trouble;
+
+/// The width of a report where no terminal says its own, and the bounds of what is taken from one.
+const WIDTH: u16 = 100;
+const WIDTH_MIN: u16 = 60;
+const WIDTH_MAX: u16 = 140;
+/// The most of one message: names in it may be of any length.
+const SAID_CHARS_MAX: usize = 2000;
+
+/// Runs the command.
+pub(crate) fn run(args: &JudgeArgs) -> ExitCode {
+    let done = judge(args);
+    done.unwrap_or_else(|trouble| {
+        tell("Error", &trouble.to_string());
+        trouble.code()
+    })
+}
+
+/// Ends a call of `serin judge` whose arguments are wrong. None for other commands, and for what is no error.
+pub(crate) fn refuse(error: &clap::Error) -> Option<ExitCode> {
+    let is_mine = std::env::args_os().nth(1).is_some_and(|word| word == "judge");
+    if !is_mine || !error.use_stderr() {
+        return None;
+    }
+    // Nothing can be done when standard error is gone too.
+    drop(error.print());
+    Some(trouble::USAGE.into())
+}
+
+fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
+    let documents = Documents::read(args)?;
+    let mut progress = Progress::new("pairs judged");
+    let total = documents.pairs().len();
+    let judged = tokio::task::block_in_place(|| {
+        Judge::default().judge_told(&documents.input, &mut |done| progress.tell(done, total))
+    });
+    progress.end();
+    let judgement = judged.map_err(|error| documents.trouble(&error))?;
+    for remark in documents.remarks() {
+        tell("Warning", &remark);
+    }
+    let view = View {
+        config: &documents.input.canary_config,
+        thresholds: documents.thresholds(),
+        pairs: documents.pairs(),
+        judgement: &judgement,
+    };
+    let text = match (&args.explain, args.output) {
+        (Some(metric), _) => explain(&view, metric).ok_or_else(|| documents.unknown(metric))?,
+        (None, Format::Text) => terminal(&view, paint(), width()),
+        (None, Format::Json) => {
+            serde_json::to_string_pretty(&judgement).map_err(|error| Trouble::Output(error.to_string()))?
+                + "\n"
+        }
+    };
+    print(text.as_bytes())?;
+    Ok(match judgement.outcome(documents.pairs()) {
+        Outcome::Pass => 0,
+        Outcome::Fail => 1,
+        Outcome::Marginal => 2,
+        Outcome::NoEvidence => 3,
+    }
+    .into())
+}
+
+/// Says something on standard error; what it quotes of users' text cannot move the cursor or fill the screen.
+fn tell(what: &str, text: &str) {
+    let text: String = text.chars().take(SAID_CHARS_MAX).collect();
+    eprintln!("{what}: {}", harmless(&text));
+}
+
+/// Writes to standard output. A reader that has gone away (`serin judge … | head`) does not change the exit code.
+fn print(text: &[u8]) -> Result<(), Trouble> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Trouble::Output(format!("writing to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn paint() -> Paint {
+    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if is_wanted && std::io::stdout().is_terminal() { Paint::Colour } else { Paint::Plain }
+}
+
+fn width() -> usize {
+    let size = std::io::stdout().is_terminal().then(crossterm::terminal::size).and_then(Result::ok);
+    size.map_or(WIDTH, |(columns, _)| columns.clamp(WIDTH_MIN, WIDTH_MAX)).into()
+}

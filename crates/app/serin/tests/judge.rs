@@ -1,0 +1,264 @@
+//! `serin judge` as a user runs it: exit code, standard output and standard error (lines with `!`) of whole sessions.
+
+#![allow(clippy::unwrap_used)] // also in what the tests share
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// The examples of the documentation.
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/judge");
+
+/// Runs `serin judge` in `folder`; all that came of it as text.
+fn session(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .arg("judge")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that refuses its arguments ends without reading.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let mut text =
+        format!("$ serin judge {}\n{}", arguments.join(" "), String::from_utf8(output.stdout).unwrap());
+    for line in String::from_utf8(output.stderr).unwrap().lines() {
+        writeln!(text, "! {line}").unwrap();
+    }
+    writeln!(text, "exit {}\n", output.status.code().unwrap()).unwrap();
+    text
+}
+
+fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// A configuration of metrics with these options.
+fn config(metrics: &[(&str, Value)]) -> Value {
+    let metric = |(name, options): &(&str, Value)| json!({"name": name, "groups": ["g"], "analysisConfigurations": {"canary": options}});
+    json!({"name": "shop", "applications": ["shop"], "classifier": {"groupWeights": {"g": 100}},
+           "metrics": metrics.iter().map(metric).collect::<Vec<_>>()})
+}
+
+fn pair(name: &str, experiment: impl Into<Value>, control: impl Into<Value>) -> Value {
+    json!({"name": name, "values": {"experiment": experiment.into(), "control": control.into()}})
+}
+
+const THRESHOLDS: [&str; 4] = ["--pass", "95", "--marginal", "75"];
+const PLAIN: [&str; 8] = ["-c", "c.json", "-p", "p.json", "--pass", "95", "--marginal", "75"];
+
+#[test]
+fn the_walkthrough_ends_as_its_table_says_and_explains_each_row() {
+    let mut text = String::new();
+    for row in ["70-60", "70-90", "90-80", "40-60", "no-traffic"] {
+        let pairs = format!("pairs-{row}.json");
+        let arguments = ["--config", "canary.json", "--pairs", &pairs];
+        text += &session(Path::new(EXAMPLES), &arguments, "");
+        text +=
+            &session(Path::new(EXAMPLES), &[&arguments[..], &["--explain", "error_percent"]].concat(), "");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn every_row_of_the_decision_table_is_explained() {
+    let six = json!([1, 2, 3, 4, 5, 6]);
+    let rise = json!([11, 12, 13, 14, 15, 16]);
+    let cases = [
+        ("missing", json!({"mustHaveData": true}), pair("m", json!([]), six.clone())),
+        ("missing and critical", json!({"critical": true}), pair("m", json!(["NaN"]), six.clone())),
+        ("missing and replaced", json!({"nanStrategy": "replace"}), pair("m", json!([]), six.clone())),
+        ("identical", json!({}), pair("m", json!([0, 0]), json!([0, 0]))),
+        ("one value", json!({}), pair("m", json!([7, 7, 7]), json!([7, 7]))),
+        ("tied", json!({}), pair("m", json!([7]), json!([8]))),
+        ("constant", json!({}), pair("m", json!([7, 7, 7, 7, 7, 7]), json!([8, 8, 8, 8, 8, 8]))),
+        (
+            "critical",
+            json!({"critical": true, "effectSize": {"criticalIncrease": 1.5}}),
+            pair("m", rise.clone(), six.clone()),
+        ),
+        (
+            "critical, not reached",
+            json!({"critical": true, "effectSize": {"criticalIncrease": 9}}),
+            pair("m", rise.clone(), six.clone()),
+        ),
+        ("allowed", json!({"effectSize": {"allowedIncrease": 9}}), pair("m", rise.clone(), six.clone())),
+        (
+            "by cles",
+            json!({"direction": "decrease", "effectSize": {"measure": "cles"}}),
+            pair("m", six.clone(), rise.clone()),
+        ),
+        (
+            "outliers",
+            json!({"outliers": {"strategy": "remove"}}),
+            pair("m", json!([1, 2, 3, 4, 5, 6, "NaN", 900]), six),
+        ),
+    ];
+    let mut text = String::new();
+    for (case, options, pair) in cases {
+        let folder = files(&[
+            ("c.json", &config(&[("m", options)]).to_string()),
+            ("p.json", &json!([pair]).to_string()),
+        ]);
+        writeln!(text, "# {case}").unwrap();
+        text += &session(folder.path(), &[&PLAIN[..], &["--explain", "m"]].concat(), "");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn several_metrics_make_one_report() {
+    let mut config = config(&[
+        ("errors", json!({"direction": "increase"})),
+        ("latency", json!({})),
+        ("muted", json!({"muted": true})),
+        ("absent", json!({})),
+    ]);
+    config["metrics"][1]["groups"] = json!(["speed", "g"]);
+    config["classifier"]["groupWeights"] = json!({"g": 20});
+    let tagged = |mut pair: Value| {
+        pair["tags"] = json!({"zone": "a\u{1b}[31m", "pod": null});
+        pair
+    };
+    let pairs = json!([
+        tagged(pair("errors", json!([9, 8, 9, 8, 9, 8, 9]), json!([1, 2, 1, 2, 1, 2]))),
+        pair("latency", json!([5, 6, 7, 8, 9, "NaN", "Infinity"]), json!([5, 6, 7, 8, 9, 4])),
+        pair("muted", json!([5, 6, 7]), json!([1])),
+    ]);
+    let folder = files(&[("c.json", &config.to_string()), ("p.json", &pairs.to_string())]);
+    let mut text = session(folder.path(), &PLAIN, "");
+    text += &session(folder.path(), &[&PLAIN[..], &["-o", "json"]].concat(), "");
+    text +=
+        &session(folder.path(), &["-c", "c.json", "-p", "p.json", "--pass", "50", "--marginal", "40"], "");
+    text +=
+        &session(folder.path(), &["-c", "c.json", "-p", "p.json", "--pass", "90", "--marginal", "80"], "");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_table_is_read_and_standard_input_too() {
+    let mut rows = "time,metric,arm,value\n".to_owned();
+    for minute in 0..6 {
+        for (arm, value) in [("baseline", minute % 3), ("canary", 10 + minute)] {
+            writeln!(
+                rows,
+                "2026-01-31T12:{:02}:00Z,errors,{arm},{value}",
+                minute * if minute == 5 { 3 } else { 1 }
+            )
+            .unwrap();
+        }
+    }
+    let config = config(&[("errors", json!({}))]).to_string();
+    let folder = files(&[("c.json", &config), ("p.csv", &rows), ("p.txt", &rows)]);
+    let with = |config, pairs| [&["-c", config, "-p", pairs][..], &THRESHOLDS].concat();
+    let mut text = session(folder.path(), &with("c.json", "p.csv"), "");
+    text += &session(folder.path(), &with("c.json", "-"), &rows);
+    text += &session(folder.path(), &with("-", "p.txt"), &config);
+    text += &session(folder.path(), &with("-", "-"), &config);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn bad_input_has_an_answer_that_says_where() {
+    let good = config(&[("m", json!({}))]);
+    let pairs = json!([pair("m", json!([1, 2, 3]), json!([1, 2, 4]))]).to_string();
+    let with = |path: &str, value: Value| {
+        let mut config = good.clone();
+        *config.pointer_mut(path).unwrap() = value;
+        config.to_string()
+    };
+    let options = "/metrics/0/analysisConfigurations/canary";
+    let good = good.to_string();
+    let cases: Vec<(&str, String, String)> = vec![
+        (
+            "unknown metric",
+            good.clone(),
+            json!([pair("m", json!([1]), json!([1])), pair("n", json!([1]), json!([1]))]).to_string(),
+        ),
+        (
+            "a side is missing",
+            good.clone(),
+            json!([{"name": "m", "values": {"experiment": [1]}}]).to_string(),
+        ),
+        ("a side is null", good.clone(), json!([pair("m", json!([1]), Value::Null)]).to_string()),
+        (
+            "different lengths",
+            good.clone(),
+            json!([pair("m", json!([1, 2, 3, 4, 5, 6]), json!([1, 2, 4, 3, 5]))]).to_string(),
+        ),
+        ("a word for a number", good.clone(), json!([pair("m", json!([1, "two"]), json!([1]))]).to_string()),
+        ("an object for the list", good.clone(), "{}".to_owned()),
+        ("truncated JSON", good.clone(), pairs[..pairs.len() - 4].to_owned()),
+        ("an empty file", good.clone(), String::new()),
+        ("nothing to judge", good.clone(), "[]".to_owned()),
+        ("no JSON", "metrics: []".to_owned(), pairs.clone()),
+        ("no metrics", with("/metrics", json!([])), pairs.clone()),
+        ("no groups", with("/metrics/0/groups", Value::Null), pairs.clone()),
+        ("no classifier", with("/classifier", Value::Null), pairs.clone()),
+        ("weights over 100", with("/classifier/groupWeights", json!({"g": 150})), pairs.clone()),
+        (
+            "outlierFactor 0",
+            with(options, json!({"outliers": {"strategy": "remove", "outlierFactor": 0}})),
+            pairs.clone(),
+        ),
+        (
+            "a large integer",
+            with(options, json!({"effectSize": {"allowedIncrease": 3_000_000_000_u64}})),
+            pairs.clone(),
+        ),
+        (
+            "a text for a number",
+            with(options, json!({"effectSize": {"allowedIncrease": "1.5"}})),
+            pairs.clone(),
+        ),
+        ("a text for a flag", with(options, json!({"critical": "yes"})), pairs.clone()),
+        (
+            "another judge",
+            with("/classifier", json!({})).replacen('{', "{\"judge\": {\"name\": \"dredd-v1.0\"},", 1),
+            pairs.clone(),
+        ),
+        ("not to be saved", with("/name", json!("a b")), pairs.clone()),
+        (
+            "depth",
+            with(options, serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap())
+                .replace("[[", &"[[".repeat(20)),
+            pairs.clone(),
+        ),
+    ];
+    let mut text = String::new();
+    for (case, config, pairs) in cases {
+        let folder = files(&[("c.json", &config), ("p.json", &pairs)]);
+        writeln!(text, "# {case}").unwrap();
+        text += &session(folder.path(), &PLAIN, "");
+    }
+    let folder = files(&[("c.json", &good), ("p.json", &pairs), ("p.csv", "time,metric,arm,worth\n")]);
+    for arguments in [
+        &["-c", "c.json", "-p", "p.json", "--pass", "75", "--marginal", "95"][..],
+        &["-c", "c.json", "-p", "p.json", "--pass", "101", "--marginal", "95"],
+        &["-c", "c.json", "-p", "p.json", "--pass", "95"],
+        &["-c", "c.json", "-p", "absent.json", "--pass", "95", "--marginal", "75"],
+        &["-c", "c.json", "-p", ".", "--pass", "95", "--marginal", "75"],
+        &["-c", "c.json", "-p", "p.csv", "--pass", "95", "--marginal", "75"],
+        &["-c", "c.json", "-p", "p.json", "--pass", "95", "--marginal", "75", "--explain", "n"],
+        &["-c", "c.json"],
+        &["--nonsense"],
+    ] {
+        text += &session(folder.path(), arguments, "");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_help_shows_how_to_judge_a_table() {
+    insta::assert_snapshot!(session(Path::new("."), &["--help"], ""));
+}
