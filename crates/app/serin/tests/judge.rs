@@ -262,3 +262,24 @@ fn bad_input_has_an_answer_that_says_where() {
 fn the_help_shows_how_to_judge_a_table() {
     insta::assert_snapshot!(session(Path::new("."), &["--help"], ""));
 }
+
+#[test]
+fn many_are_judged_line_by_line() {
+    let line = |experiment: Value| {
+        json!({
+            "canaryConfig": config(&[("m", json!({}))]),
+            "scoreThresholds": {"pass": 95, "marginal": 75},
+            "metricSetPairList": [pair("m", experiment, json!([1, 2]))],
+        })
+        .to_string()
+    };
+    let good = format!("{}\n{}\n", line(json!([1, 2])), line(json!(["NaN"])));
+    let bad = format!("{}\n{}\n{}", line(json!([1, 2])), line(json!("x")), line(json!([2, 1])));
+    let folder = files(&[("good.jsonl", &good)]);
+    let mut text = session(folder.path(), &["--jsonl", "good.jsonl"], "");
+    text += &session(folder.path(), &["--jsonl", "-"], &bad);
+    text += &session(folder.path(), &["--jsonl", "absent"], "");
+    text += &session(folder.path(), &["--jsonl", "-", "--pass", "95"], "");
+    text += &session(folder.path(), &["--jsonl", "-"], "");
+    insta::assert_snapshot!(text);
+}

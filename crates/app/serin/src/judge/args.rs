@@ -12,11 +12,11 @@ use clap::{Args, ValueEnum};
 #[command(after_long_help = HELP)]
 pub(crate) struct JudgeArgs {
     /// The canary configuration (Kayenta's JSON); - is standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) config: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "jsonl")]
+    pub(super) config: Option<PathBuf>,
     /// The data: a list of pairs of series (Kayenta's metricSetPairList), or CSV; - is standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) pairs: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "jsonl")]
+    pub(super) pairs: Option<PathBuf>,
     /// From this score on it passes, 0 to 100 [default: classifier.scoreThresholds.pass of the configuration]
     #[arg(long, value_name = "SCORE", value_parser = percent)]
     pub(super) pass: Option<f64>,
@@ -29,6 +29,10 @@ pub(crate) struct JudgeArgs {
     /// Print instead how this metric was judged, step by step
     #[arg(long, value_name = "METRIC", conflicts_with = "output")]
     pub(super) explain: Option<String>,
+    /// Judge many: for each line {"canaryConfig":…,"scoreThresholds":…,"metricSetPairList":…} print a line with the
+    /// judgement, or {"error":…,"line":…}; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "pairs", "pass", "marginal", "output", "explain"])]
+    pub(super) jsonl: Option<PathBuf>,
 }
 
 /// What is printed.
@@ -67,6 +71,7 @@ const HELP: &str = r#"Judging a CSV, from nothing:
 
 Exit codes:
   0 pass, 1 fail, 2 marginal, 3 no evidence (no metric that counts could be compared),
+  with --jsonl 0 when every line was judged, 65 when one could not be,
   64 wrong arguments, 65 wrong data, 66 a file cannot be read, 74 the result cannot be written"#;
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -32,17 +32,20 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn read(args: &JudgeArgs) -> Result<Self, Trouble> {
-        if is_stdin(&args.config) && is_stdin(&args.pairs) {
+        let (Some(config_path), Some(pairs_path)) = (&args.config, &args.pairs) else {
+            return Err(Trouble::Usage("--config and --pairs are both needed".to_owned()));
+        };
+        if is_stdin(config_path) && is_stdin(pairs_path) {
             return Err(Trouble::Usage("--config and --pairs cannot both be standard input (-)".to_owned()));
         }
-        let (config_name, pairs_name) = (name(&args.config), name(&args.pairs));
-        let config = contents(&args.config, CONFIG_BYTES_MAX)?;
+        let (config_name, pairs_name) = (name(config_path), name(pairs_path));
+        let config = contents(config_path, CONFIG_BYTES_MAX)?;
         let config = CanaryConfig::from_json(&config).map_err(|error| unreadable(&config_name, &error))?;
         check(&config, &config_name)?;
         let thresholds = thresholds(&config, &config_name, args)?;
-        let text = contents(&args.pairs, PAIRS_BYTES_MAX)?;
+        let text = contents(pairs_path, PAIRS_BYTES_MAX)?;
         let wrong = |error: Unreadable| unreadable(&pairs_name, &error);
-        let table = if is_json(&args.pairs, &text) {
+        let table = if is_json(pairs_path, &text) {
             Table { pairs: Pair::list_from_json(&text).map_err(wrong)?, ..Table::default() }
         } else {
             Table::from_csv(&text).map_err(wrong)?
@@ -190,11 +193,11 @@ fn thresholds(config: &CanaryConfig, name: &str, args: &JudgeArgs) -> Result<Thr
     Ok(thresholds)
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 

@@ -4,10 +4,13 @@
 
 mod args;
 mod documents;
+mod lines;
 mod progress;
 mod trouble;
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serin_judge::{Judge, Outcome};
@@ -24,12 +27,17 @@ use trouble::Trouble;
 const WIDTH: u16 = 100;
 const WIDTH_MIN: u16 = 60;
 const WIDTH_MAX: u16 = 140;
+/// What is read or written at once.
+const BUFFER_BYTES: usize = 256 << 10;
 /// The most of one message: names in it may be of any length.
 const SAID_CHARS_MAX: usize = 2000;
 
 /// Runs the command.
 pub(crate) fn run(args: &JudgeArgs) -> ExitCode {
-    let done = judge(args);
+    let done = match &args.jsonl {
+        Some(path) => judge_many(path),
+        None => judge(args),
+    };
     done.unwrap_or_else(|trouble| {
         tell("Error", &trouble.to_string());
         trouble.code()
@@ -81,6 +89,27 @@ fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
         Outcome::NoEvidence => 3,
     }
     .into())
+}
+
+fn judge_many(path: &Path) -> Result<ExitCode, Trouble> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut progress = Progress::new("lines read");
+    let sink = BufWriter::with_capacity(BUFFER_BYTES, std::io::stdout());
+    let tally = if documents::is_stdin(path) {
+        let source = BufReader::with_capacity(BUFFER_BYTES, std::io::stdin());
+        lines::judge_lines(source, sink, workers, &mut progress)
+    } else {
+        let failed = |error: std::io::Error| Trouble::NoInput(format!("{}: {error}", path.display()));
+        let source = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(failed)?);
+        lines::judge_lines(source, sink, workers, &mut progress)
+    };
+    progress.end();
+    let tally = tally?;
+    if 0 < tally.failed {
+        let (name, lines::Tally { lines, failed }) = (documents::name(path), tally);
+        return Err(Trouble::Data(format!("{name}: {failed} of {lines} lines could not be judged")));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says something on standard error; what it quotes of users' text cannot move the cursor or fill the screen.
