@@ -137,7 +137,9 @@ fn several_metrics_make_one_report() {
     ]);
     let folder = files(&[("c.json", &config.to_string()), ("p.json", &pairs.to_string())]);
     let mut text = session(folder.path(), &PLAIN, "");
-    text += &session(folder.path(), &[&PLAIN[..], &["-o", "json"]].concat(), "");
+    for format in ["json", "markdown", "html"] {
+        text += &session(folder.path(), &[&PLAIN[..], &["-o", format]].concat(), "");
+    }
     text +=
         &session(folder.path(), &["-c", "c.json", "-p", "p.json", "--pass", "50", "--marginal", "40"], "");
     text +=

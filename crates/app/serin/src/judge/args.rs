@@ -42,6 +42,10 @@ pub(super) enum Format {
     Text,
     /// The judgement as Kayenta's judge answers it
     Json,
+    /// One page with pictures, which needs nothing else
+    Html,
+    /// For a pull request
+    Markdown,
 }
 
 const HELP: &str = r#"Judging a CSV, from nothing:

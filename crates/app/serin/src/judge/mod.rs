@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serin_judge::{Judge, Outcome};
-use serin_report::judgement::{View, explain, harmless, terminal};
+use serin_report::judgement::{View, explain, harmless, html, markdown, terminal};
 use serin_report::paint::Paint;
 
 use args::Format;
@@ -76,6 +76,8 @@ fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
     let text = match (&args.explain, args.output) {
         (Some(metric), _) => explain(&view, metric).ok_or_else(|| documents.unknown(metric))?,
         (None, Format::Text) => terminal(&view, paint(), width()),
+        (None, Format::Html) => html(&view),
+        (None, Format::Markdown) => markdown(&view),
         (None, Format::Json) => {
             serde_json::to_string_pretty(&judgement).map_err(|error| Trouble::Output(error.to_string()))?
                 + "\n"

@@ -4,8 +4,11 @@
 //! escaped where the format has a syntax of its own.
 
 mod explain;
+mod html;
+mod markdown;
 mod plot;
 mod say;
+mod svg;
 mod terminal;
 
 use serin_judge::{CanaryConfig, Judgement, Label, Metric, Outcome, Pair, PairResult, Thresholds, shares};
@@ -13,6 +16,8 @@ use serin_judge::{CanaryConfig, Judgement, Label, Metric, Outcome, Pair, PairRes
 use crate::paint::Hue;
 
 pub use explain::explain;
+pub use html::html;
+pub use markdown::markdown;
 pub use say::harmless;
 pub use terminal::terminal;
 
