@@ -8,6 +8,7 @@
 #   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
+#   judge        judge.sh: serin judge with data from a real Prometheus
 # One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
 # other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
 # test misses fails it, and so does a name that no test has.
@@ -15,7 +16,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story)
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story judge)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -67,6 +68,7 @@ for part in "$@"; do
     bad-input) cargo_test --test bad_input ;;
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
+    judge) ./judge.sh "$RUN/judge" ;;
   esac || failed+=("$part")
   plane_down
 done

@@ -65,7 +65,7 @@ async fn dispatch() -> ExitCode {
         Command::Controller(arguments) => controller::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Shift(arguments) => shift::run(&arguments).await,
-        Command::Judge(arguments) => return judge::run(&arguments),
+        Command::Judge(arguments) => return judge::run(&arguments).await,
         Command::Crds => crds::print(),
     };
     done.unwrap_or_else(|error| {

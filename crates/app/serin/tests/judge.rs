@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // also in what the tests share
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -284,4 +285,122 @@ fn many_are_judged_line_by_line() {
     text += &session(folder.path(), &["--jsonl", "-", "--pass", "95"], "");
     text += &session(folder.path(), &["--jsonl", "-"], "");
     insta::assert_snapshot!(text);
+}
+
+/// A Prometheus that answers each request by `answer`, which gets the decoded query; its address.
+fn prometheus(answer: impl Fn(&str) -> (u16, Value) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // It ends with the test's process. A command that has read enough hangs up, which is no failure here.
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(reply(stream, &answer))));
+    address
+}
+
+fn reply(stream: TcpStream, answer: impl Fn(&str) -> (u16, Value)) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut first, mut line) = (String::new(), String::new());
+    stream.read_line(&mut first)?;
+    while 2 < stream.read_line(&mut line)? {
+        line.clear();
+    }
+    let Some(target) = first.split(' ').nth(1) else { return Ok(()) };
+    let url = url::Url::parse("http://prometheus").unwrap().join(target).unwrap();
+    let (_, query) = url.query_pairs().find(|(name, _)| name == "query").unwrap();
+    let (status, body) = answer(&query);
+    let body = body.to_string();
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    stream.get_mut().write_all((head + &body).as_bytes())
+}
+
+/// An answer of one series for each of these labels.
+fn matrix(series: &[(Value, f64)]) -> (u16, Value) {
+    let one = |(labels, from): &(Value, f64)| {
+        let values: Vec<Value> =
+            (0..=30).map(|i| json!([i * 60, (from + f64::from(i % 4)).to_string()])).collect();
+        json!({"metric": labels, "values": values})
+    };
+    let result: Vec<Value> = series.iter().map(one).collect();
+    (200, json!({"status": "success", "data": {"resultType": "matrix", "result": result}}))
+}
+
+#[test]
+fn data_come_from_prometheus() {
+    let address = prometheus(|query| match query {
+        "avg(latency{version=\"v2\"})" => matrix(&[(json!({}), 20.0)]),
+        "avg(latency{version=\"v1\"})" => matrix(&[(json!({}), 10.0)]),
+        "sum(errors{version=\"v2\"}) by (zone)" => {
+            matrix(&[(json!({"zone": "a"}), 1.0), (json!({"zone": "b"}), 1.0)])
+        }
+        "sum(errors{version=\"v1\"}) by (zone)" => matrix(&[(json!({"zone": "a"}), 1.0)]),
+        "pods v2" | "other v2" => matrix(&[(json!({"pod": "x"}), 1.0)]),
+        "pods v1" => matrix(&[(json!({"pod": "y"}), 1.0)]),
+        "other v1" => matrix(&[(json!({"node": "y"}), 1.0)]),
+        "none v2" | "none v1" => matrix(&[]),
+        "scalar v2" => {
+            (200, json!({"status": "success", "data": {"resultType": "scalar", "result": [0, "1"]}}))
+        }
+        query => (
+            400,
+            json!({"status": "error", "errorType": "bad_data", "error": format!("cannot parse {query}")}),
+        ),
+    });
+    let metric = |name: &str, query: Value| json!({"name": name, "groups": ["g"], "scopeName": "default", "query": query});
+    let filter = json!({"type": "prometheus", "metricName": "latency", "customFilterTemplate": "version"});
+    let whole = |text: &str| json!({"type": "prometheus", "customInlineTemplate": format!("PromQL:{text}")});
+    let config = |metrics: Vec<Value>| {
+        json!({"name": "shop", "applications": ["shop"], "classifier": {}, "metrics": metrics,
+               "templates": {"version": "version=\"$\\{scope}\""}})
+        .to_string()
+    };
+    let good = config(vec![
+        metric("latency", filter),
+        metric("errors", whole("sum(errors{version=\"${scope}\"}) by (zone)")),
+    ]);
+    let one = |text: &str| config(vec![metric("m", whole(text))]);
+    let scope = |name: &str| json!({"scope": name, "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:30:00Z", "step": 60});
+    let pair = json!({"controlScope": scope("v1"), "experimentScope": scope("v2")});
+    let request =
+        |scopes: Value| json!({"scopes": scopes, "thresholds": {"pass": "95", "marginal": 75}}).to_string();
+    let folder = files(&[
+        ("good.json", &good),
+        ("pods.json", &one("pods ${scope}")),
+        ("other.json", &one("other ${scope}")),
+        ("none.json", &one("none ${scope}")),
+        ("scalar.json", &one("scalar ${scope}")),
+        ("bad.json", &one("nonsense")),
+        ("unbound.json", &one("${zone}")),
+        ("elsewhere.json", &config(vec![metric("m", json!({"type": "datadog"}))])),
+        ("request.json", &request(json!({"default": pair}))),
+        ("other-scope.json", &request(json!({"other": pair}))),
+        ("one-side.json", &request(json!({"default": {"controlScope": scope("v1")}}))),
+        ("token", "secret\n"),
+    ]);
+    let url = format!("http://{address}");
+    let times = ["--start", "2026-01-01T00:00:00Z", "--end", "2026-01-01T00:30:00Z"];
+    let flags =
+        [&["--prometheus", &url, "--canary", "v2", "--baseline", "v1"][..], &times, &THRESHOLDS].concat();
+    let run = |config: &str, rest: &[&str]| session(folder.path(), &[&["-c", config], rest].concat(), "");
+    let mut text = run("good.json", &flags);
+    for bad in
+        ["pods.json", "other.json", "none.json", "scalar.json", "bad.json", "unbound.json", "elsewhere.json"]
+    {
+        text += &run(bad, &flags);
+    }
+    text +=
+        &run("unbound.json", &[&flags[..], &["--param", "zone=nonsense", "--token-file", "token"]].concat());
+    for request in ["request.json", "other-scope.json", "one-side.json"] {
+        text += &run("none.json", &["--prometheus", &url, "--request", request]);
+    }
+    text += &run("good.json", &[&["--prometheus", &url, "--canary", "v2"][..], &times, &THRESHOLDS].concat());
+    text += &run(
+        "good.json",
+        &[
+            &["--prometheus", "prometheus:9090", "--canary", "v2", "--baseline", "v1"][..],
+            &times,
+            &THRESHOLDS,
+        ]
+        .concat(),
+    );
+    text += &run("good.json", &["--canary", "v2", "-p", "p.json"]);
+    insta::assert_snapshot!(text.replace(&address, "HOST"));
 }

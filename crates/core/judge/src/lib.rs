@@ -11,7 +11,7 @@
 //! [`Input`] is read from JSON with the leniency of Kayenta's own reader, [`judge`] judges it, and [`Judgement`] serialises to
 //! Kayenta's `CanaryJudgeResult`. The same three documents are the wire format of its remote judge.
 //!
-//! A [`Table`] reads pairs from CSV. [`Outcome`] says whether there was evidence for a verdict at all.
+//! A [`Table`] reads pairs from CSV; [`source`] says what to ask of Prometheus and makes pairs of its answers. [`Outcome`] says whether there was evidence for a verdict at all.
 //!
 //! What this crate does not do: no files, no queries, no pictures, and no statistics of its own (those are in
 //! `serin_stats`).
@@ -28,6 +28,7 @@ mod preprocess;
 mod read;
 mod result;
 mod score;
+pub mod source;
 mod table;
 mod validate;
 mod wire;

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::CanaryConfig;
 use crate::input::{Input, Pair};
+use crate::source::scope::Request;
 
 /// A document that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,16 @@ impl Pair {
     }
 }
 
+impl Request {
+    /// Reads a request (Kayenta's `executionRequest`) from JSON.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for the first thing that does not belong there.
+    pub fn from_json(text: &[u8]) -> Result<Self, Unreadable> {
+        json(text, 1)
+    }
+}
+
 impl Input {
     /// Reads all three documents from one text of JSON, which is line `line` of a larger one (or starts there).
     ///
@@ -52,7 +63,7 @@ impl Input {
     }
 }
 
-fn json<T: DeserializeOwned>(text: &[u8], first_line: usize) -> Result<T, Unreadable> {
+pub(crate) fn json<T: DeserializeOwned>(text: &[u8], first_line: usize) -> Result<T, Unreadable> {
     // Programs of Windows begin a text with this mark.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     if text.iter().all(u8::is_ascii_whitespace) {

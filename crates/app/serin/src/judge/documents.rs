@@ -3,14 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
-use serde_json::Value;
 use serin_judge::{CanaryConfig, Error, Input, Pair, Table, Thresholds, Unreadable, validate};
 
 use super::args::JudgeArgs;
 use super::trouble::Trouble;
 
 /// A configuration is written by people: the largest known have some hundred metrics and less than a megabyte.
-const CONFIG_BYTES_MAX: u64 = 16 << 20;
+pub(super) const CONFIG_BYTES_MAX: u64 = 16 << 20;
 /// Data: about 50 million values.
 const PAIRS_BYTES_MAX: u64 = 512 << 20;
 /// The judges that follow this rule: the rule itself, and the name under which Kayenta asks others.
@@ -30,37 +29,58 @@ pub(super) struct Documents {
     remarks: Vec<String>,
 }
 
-impl Documents {
+/// The configuration and where it came from.
+pub(super) struct Configuration {
+    pub(super) config: CanaryConfig,
+    pub(super) name: String,
+}
+
+impl Configuration {
     pub(super) fn read(args: &JudgeArgs) -> Result<Self, Trouble> {
-        let (Some(config_path), Some(pairs_path)) = (&args.config, &args.pairs) else {
-            return Err(Trouble::Usage("--config and --pairs are both needed".to_owned()));
-        };
-        if is_stdin(config_path) && is_stdin(pairs_path) {
+        let path = args.config.as_deref().ok_or_else(|| Trouble::Usage("--config is missing".to_owned()))?;
+        if is_stdin(path) && args.pairs.as_deref().is_some_and(is_stdin) {
             return Err(Trouble::Usage("--config and --pairs cannot both be standard input (-)".to_owned()));
         }
-        let (config_name, pairs_name) = (name(config_path), name(pairs_path));
-        let config = contents(config_path, CONFIG_BYTES_MAX)?;
-        let config = CanaryConfig::from_json(&config).map_err(|error| unreadable(&config_name, &error))?;
-        check(&config, &config_name)?;
-        let thresholds = thresholds(&config, &config_name, args)?;
-        let text = contents(pairs_path, PAIRS_BYTES_MAX)?;
-        let wrong = |error: Unreadable| unreadable(&pairs_name, &error);
-        let table = if is_json(pairs_path, &text) {
+        let name = name(path);
+        let text = contents(path, CONFIG_BYTES_MAX)?;
+        let config = CanaryConfig::from_json(&text).map_err(|error| unreadable(&name, &error))?;
+        check(&config, &name)?;
+        Ok(Self { config, name })
+    }
+}
+
+impl Documents {
+    /// The data of a file.
+    pub(super) fn read(configuration: Configuration, path: &Path, args: &JudgeArgs) -> Result<Self, Trouble> {
+        let thresholds = thresholds(&configuration, None, args)?;
+        let text = contents(path, PAIRS_BYTES_MAX)?;
+        let name = name(path);
+        let wrong = |error: Unreadable| unreadable(&name, &error);
+        let table = if is_json(path, &text) {
             Table { pairs: Pair::list_from_json(&text).map_err(wrong)?, ..Table::default() }
         } else {
             Table::from_csv(&text).map_err(wrong)?
         };
-        Ok(Self {
+        Ok(Self::new(configuration, thresholds, table, name))
+    }
+
+    pub(super) fn new(
+        configuration: Configuration,
+        thresholds: Thresholds,
+        table: Table,
+        name: String,
+    ) -> Self {
+        Self {
             input: Input {
-                canary_config: config,
+                canary_config: configuration.config,
                 score_thresholds: Some(thresholds),
                 metric_set_pair_list: Some(table.pairs),
             },
             lines: (!table.lines.is_empty()).then_some(table.lines),
             remarks: table.remarks,
-            config_name,
-            pairs_name,
-        })
+            config_name: configuration.name,
+            pairs_name: name,
+        }
     }
 
     pub(super) fn pairs(&self) -> &[Pair] {
@@ -81,10 +101,12 @@ impl Documents {
         let of_data = |remark: &String| format!("{}: {remark}", self.pairs_name);
         remarks.extend(self.remarks.iter().map(of_data));
         for (index, pair) in self.pairs().iter().enumerate() {
-            let count = |side: &Option<Vec<f64>>| side.as_ref().map_or(0, Vec::len);
-            let (canary, baseline) = (count(&pair.experiment), count(&pair.control));
-            if canary != baseline {
-                let lengths = format!("{canary} values of the canary and {baseline} of the baseline");
+            let (canary, baseline) =
+                (Length::of(pair.experiment.as_deref()), Length::of(pair.control.as_deref()));
+            // That a side has nothing is said by its label.
+            if canary.all != baseline.all && !canary.is_hollow && !baseline.is_hollow {
+                let lengths =
+                    format!("{} values of the canary and {} of the baseline", canary.all, baseline.all);
                 remarks.push(format!("{}: {}: {lengths}", self.pairs_name, self.place(index)));
             }
         }
@@ -146,6 +168,19 @@ impl Documents {
     }
 }
 
+/// How long a series is, and whether there is nothing in it.
+struct Length {
+    all: usize,
+    is_hollow: bool,
+}
+
+impl Length {
+    fn of(side: Option<&[f64]>) -> Self {
+        let side = side.unwrap_or_default();
+        Self { all: side.len(), is_hollow: side.iter().all(|value| value.is_nan()) }
+    }
+}
+
 /// What Kayenta refuses to run at all, in its words.
 fn check(config: &CanaryConfig, name: &str) -> Result<(), Trouble> {
     if config.metrics.as_ref().is_none_or(Vec::is_empty) {
@@ -165,25 +200,32 @@ fn check(config: &CanaryConfig, name: &str) -> Result<(), Trouble> {
     }
 }
 
-/// The thresholds of the arguments, or those that the configuration proposes.
-fn thresholds(config: &CanaryConfig, name: &str, args: &JudgeArgs) -> Result<Thresholds, Trouble> {
+/// The thresholds of the arguments, or those of the request, or those that the configuration proposes.
+pub(super) fn thresholds(
+    Configuration { config, name }: &Configuration,
+    requested: Option<Thresholds>,
+    args: &JudgeArgs,
+) -> Result<Thresholds, Trouble> {
     let proposed = config.classifier.as_ref().and_then(|classifier| classifier.rest.get("scoreThresholds"));
-    let threshold = |given: Option<f64>, word: &str| {
+    let threshold = |given: Option<f64>, requested: Option<f64>, word: &str| {
         let path = format!("classifier.scoreThresholds.{word}");
-        match (given, proposed.and_then(|proposed| proposed.get(word))) {
-            (Some(given), _) => Ok(given),
-            (None, None | Some(Value::Null)) => Err(Trouble::Usage(format!(
-                "--{word} is missing, and {name} has no {path}: say from which score on the canary is that"
-            ))),
-            (None, Some(value)) => {
-                value.as_f64().filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| {
-                    Trouble::Data(format!("{name}: {path}: must be a number from 0 to 100, and is {value}"))
-                })
+        let found = match (given.or(requested), proposed.and_then(|proposed| proposed.get(word))) {
+            (Some(given), _) => Some(given),
+            (None, Some(value)) if !value.is_null() => value.as_f64(),
+            (None, _) => {
+                return Err(Trouble::Usage(format!(
+                    "--{word} is missing, and {name} has no {path}: say from which score on the canary is that"
+                )));
             }
-        }
+        };
+        found.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| {
+            Trouble::Data(format!("the threshold {word} must be a number from 0 to 100 (in {name}: {path})"))
+        })
     };
-    let thresholds =
-        Thresholds { pass: threshold(args.pass, "pass")?, marginal: threshold(args.marginal, "marginal")? };
+    let thresholds = Thresholds {
+        pass: threshold(args.pass, requested.map(|thresholds| thresholds.pass), "pass")?,
+        marginal: threshold(args.marginal, requested.map(|thresholds| thresholds.marginal), "marginal")?,
+    };
     if thresholds.pass < thresholds.marginal {
         return Err(Trouble::Usage(format!(
             "the thresholds are the wrong way round: marginal is {} and pass is {}; marginal must not lie above pass",
@@ -201,7 +243,7 @@ pub(super) fn name(path: &Path) -> String {
     if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-fn unreadable(name: &str, error: &Unreadable) -> Trouble {
+pub(super) fn unreadable(name: &str, error: &Unreadable) -> Trouble {
     Trouble::Data(format!("{name}: {error}"))
 }
 
@@ -213,7 +255,7 @@ fn is_json(path: &Path, text: &[u8]) -> bool {
 }
 
 /// Everything in a file, if it is no more than `limit` bytes.
-fn contents(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
+pub(super) fn contents(path: &Path, limit: u64) -> Result<Vec<u8>, Trouble> {
     let name = name(path);
     let failed = |error: std::io::Error| Trouble::NoInput(format!("{name}: {error}"));
     let mut bytes = Vec::new();

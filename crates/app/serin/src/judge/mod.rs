@@ -4,6 +4,7 @@
 
 mod args;
 mod documents;
+mod fetch;
 mod lines;
 mod progress;
 mod trouble;
@@ -19,7 +20,7 @@ use serin_report::paint::Paint;
 
 use args::Format;
 pub(crate) use args::JudgeArgs;
-use documents::Documents;
+use documents::{Configuration, Documents};
 use progress::Progress;
 use trouble::Trouble;
 
@@ -33,10 +34,10 @@ const BUFFER_BYTES: usize = 256 << 10;
 const SAID_CHARS_MAX: usize = 2000;
 
 /// Runs the command.
-pub(crate) fn run(args: &JudgeArgs) -> ExitCode {
+pub(crate) async fn run(args: &JudgeArgs) -> ExitCode {
     let done = match &args.jsonl {
-        Some(path) => judge_many(path),
-        None => judge(args),
+        Some(path) => tokio::task::block_in_place(|| judge_many(path)),
+        None => judge(args).await,
     };
     done.unwrap_or_else(|trouble| {
         tell("Error", &trouble.to_string());
@@ -55,8 +56,13 @@ pub(crate) fn refuse(error: &clap::Error) -> Option<ExitCode> {
     Some(trouble::USAGE.into())
 }
 
-fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
-    let documents = Documents::read(args)?;
+async fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
+    let configuration = tokio::task::block_in_place(|| Configuration::read(args))?;
+    let documents = match (&args.prometheus, &args.pairs) {
+        (Some(address), _) => fetch::fetch(configuration, address, args).await?,
+        (None, Some(path)) => tokio::task::block_in_place(|| Documents::read(configuration, path, args))?,
+        (None, None) => return Err(Trouble::Usage("--pairs is missing".to_owned())),
+    };
     let mut progress = Progress::new("pairs judged");
     let total = documents.pairs().len();
     let judged = tokio::task::block_in_place(|| {

@@ -17,6 +17,9 @@ pub(super) enum Trouble {
     /// A file cannot be read.
     #[error("{0}")]
     NoInput(String),
+    /// A source does not answer.
+    #[error("{0}")]
+    Unavailable(String),
     /// The result cannot be written.
     #[error("{0}")]
     Output(String),
@@ -28,6 +31,7 @@ impl Trouble {
             Self::Usage(_) => USAGE,
             Self::Data(_) => 65,
             Self::NoInput(_) => 66,
+            Self::Unavailable(_) => 69,
             Self::Output(_) => 74,
         }
         .into()
