@@ -171,80 +171,82 @@ fn a_table_is_read_and_standard_input_too() {
     insta::assert_snapshot!(text);
 }
 
+/// A configuration and a list of pairs with which nothing is wrong.
+fn sound() -> (Value, Value) {
+    (config(&[("m", json!({}))]), json!([pair("m", json!([1, 2, 3]), json!([1, 2, 4]))]))
+}
+
+fn sessions(cases: &[(&str, String, String)]) -> String {
+    let mut text = String::new();
+    for (case, config, pairs) in cases {
+        let folder = files(&[("c.json", config), ("p.json", pairs)]);
+        writeln!(text, "# {case}").unwrap();
+        text += &session(folder.path(), &PLAIN, "");
+    }
+    text
+}
+
 #[test]
-fn bad_input_has_an_answer_that_says_where() {
-    let good = config(&[("m", json!({}))]);
-    let pairs = json!([pair("m", json!([1, 2, 3]), json!([1, 2, 4]))]).to_string();
+fn bad_data_have_an_answer_that_says_where() {
+    let (config, pairs) = (sound().0.to_string(), sound().1.to_string());
+    let one = json!([1]);
+    let cases = [
+        (
+            "unknown metric",
+            json!([pair("m", one.clone(), one.clone()), pair("n", one.clone(), one.clone())]).to_string(),
+        ),
+        ("a side is missing", json!([{"name": "m", "values": {"experiment": [1]}}]).to_string()),
+        ("a side is null", json!([pair("m", one.clone(), Value::Null)]).to_string()),
+        (
+            "different lengths",
+            json!([pair("m", json!([1, 2, 3, 4, 5, 6]), json!([1, 2, 4, 3, 5]))]).to_string(),
+        ),
+        ("a word for a number", json!([pair("m", json!([1, "two"]), one)]).to_string()),
+        ("an object for the list", "{}".to_owned()),
+        ("truncated JSON", pairs[..pairs.len() - 4].to_owned()),
+        ("an empty file", String::new()),
+        ("nothing to judge", "[]".to_owned()),
+    ];
+    insta::assert_snapshot!(sessions(&cases.map(|(case, pairs)| (case, config.clone(), pairs))));
+}
+
+#[test]
+fn a_bad_configuration_has_an_answer_that_says_where() {
+    let (good, pairs) = sound();
     let with = |path: &str, value: Value| {
         let mut config = good.clone();
         *config.pointer_mut(path).unwrap() = value;
         config.to_string()
     };
-    let options = "/metrics/0/analysisConfigurations/canary";
-    let good = good.to_string();
-    let cases: Vec<(&str, String, String)> = vec![
-        (
-            "unknown metric",
-            good.clone(),
-            json!([pair("m", json!([1]), json!([1])), pair("n", json!([1]), json!([1]))]).to_string(),
-        ),
-        (
-            "a side is missing",
-            good.clone(),
-            json!([{"name": "m", "values": {"experiment": [1]}}]).to_string(),
-        ),
-        ("a side is null", good.clone(), json!([pair("m", json!([1]), Value::Null)]).to_string()),
-        (
-            "different lengths",
-            good.clone(),
-            json!([pair("m", json!([1, 2, 3, 4, 5, 6]), json!([1, 2, 4, 3, 5]))]).to_string(),
-        ),
-        ("a word for a number", good.clone(), json!([pair("m", json!([1, "two"]), json!([1]))]).to_string()),
-        ("an object for the list", good.clone(), "{}".to_owned()),
-        ("truncated JSON", good.clone(), pairs[..pairs.len() - 4].to_owned()),
-        ("an empty file", good.clone(), String::new()),
-        ("nothing to judge", good.clone(), "[]".to_owned()),
-        ("no JSON", "metrics: []".to_owned(), pairs.clone()),
-        ("no metrics", with("/metrics", json!([])), pairs.clone()),
-        ("no groups", with("/metrics/0/groups", Value::Null), pairs.clone()),
-        ("no classifier", with("/classifier", Value::Null), pairs.clone()),
-        ("weights over 100", with("/classifier/groupWeights", json!({"g": 150})), pairs.clone()),
-        (
-            "outlierFactor 0",
-            with(options, json!({"outliers": {"strategy": "remove", "outlierFactor": 0}})),
-            pairs.clone(),
-        ),
-        (
-            "a large integer",
-            with(options, json!({"effectSize": {"allowedIncrease": 3_000_000_000_u64}})),
-            pairs.clone(),
-        ),
-        (
-            "a text for a number",
-            with(options, json!({"effectSize": {"allowedIncrease": "1.5"}})),
-            pairs.clone(),
-        ),
-        ("a text for a flag", with(options, json!({"critical": "yes"})), pairs.clone()),
-        (
-            "another judge",
-            with("/classifier", json!({})).replacen('{', "{\"judge\": {\"name\": \"dredd-v1.0\"},", 1),
-            pairs.clone(),
-        ),
-        ("not to be saved", with("/name", json!("a b")), pairs.clone()),
-        (
-            "depth",
-            with(options, serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap())
-                .replace("[[", &"[[".repeat(20)),
-            pairs.clone(),
-        ),
+    let options = |value| with("/metrics/0/analysisConfigurations/canary", value);
+    let deep: Value = serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap();
+    let other_judge = good.to_string().replacen('{', "{\"judge\": {\"name\": \"dredd-v1.0\"},", 1);
+    let cases = [
+        ("no JSON", "metrics: []".to_owned()),
+        ("no metrics", with("/metrics", json!([]))),
+        ("no groups", with("/metrics/0/groups", Value::Null)),
+        ("no classifier", with("/classifier", Value::Null)),
+        ("weights over 100", with("/classifier/groupWeights", json!({"g": 150}))),
+        ("outlierFactor 0", options(json!({"outliers": {"strategy": "remove", "outlierFactor": 0}}))),
+        ("a large integer", options(json!({"effectSize": {"allowedIncrease": 3_000_000_000_u64}}))),
+        ("a text for a number", options(json!({"effectSize": {"allowedIncrease": "1.5"}}))),
+        ("a text for a flag", options(json!({"critical": "yes"}))),
+        ("another judge", other_judge),
+        ("not to be saved", with("/name", json!("a b"))),
+        ("depth", options(json!({"critical": deep})).replace("[[", &"[[".repeat(20))),
     ];
+    insta::assert_snapshot!(sessions(&cases.map(|(case, config)| (case, config, pairs.to_string()))));
+}
+
+#[test]
+fn bad_arguments_have_an_answer() {
+    let (config, pairs) = sound();
+    let folder = files(&[
+        ("c.json", &config.to_string()),
+        ("p.json", &pairs.to_string()),
+        ("p.csv", "time,metric,arm,worth\n"),
+    ]);
     let mut text = String::new();
-    for (case, config, pairs) in cases {
-        let folder = files(&[("c.json", &config), ("p.json", &pairs)]);
-        writeln!(text, "# {case}").unwrap();
-        text += &session(folder.path(), &PLAIN, "");
-    }
-    let folder = files(&[("c.json", &good), ("p.json", &pairs), ("p.csv", "time,metric,arm,worth\n")]);
     for arguments in [
         &["-c", "c.json", "-p", "p.json", "--pass", "75", "--marginal", "95"][..],
         &["-c", "c.json", "-p", "p.json", "--pass", "101", "--marginal", "95"],
@@ -254,6 +256,7 @@ fn bad_input_has_an_answer_that_says_where() {
         &["-c", "c.json", "-p", "p.csv", "--pass", "95", "--marginal", "75"],
         &["-c", "c.json", "-p", "p.json", "--pass", "95", "--marginal", "75", "--explain", "n"],
         &["-c", "c.json"],
+        &["-c", "c.json", "-p", "p.json", "--canary", "v2"],
         &["--nonsense"],
     ] {
         text += &session(folder.path(), arguments, "");
@@ -323,6 +326,41 @@ fn matrix(series: &[(Value, f64)]) -> (u16, Value) {
     (200, json!({"status": "success", "data": {"resultType": "matrix", "result": result}}))
 }
 
+/// Configurations with queries, and requests.
+fn queries() -> tempfile::TempDir {
+    let metric = |name: &str, query: Value| json!({"name": name, "groups": ["g"], "scopeName": "default", "query": query});
+    let filter = json!({"type": "prometheus", "metricName": "latency", "customFilterTemplate": "version"});
+    let whole = |text: &str| json!({"type": "prometheus", "customInlineTemplate": format!("PromQL:{text}")});
+    let config = |metrics: Vec<Value>| {
+        json!({"name": "shop", "applications": ["shop"], "classifier": {}, "metrics": metrics,
+               "templates": {"version": "version=\"$\\{scope}\""}})
+        .to_string()
+    };
+    let good = config(vec![
+        metric("latency", filter),
+        metric("errors", whole("sum(errors{version=\"${scope}\"}) by (zone)")),
+    ]);
+    let one = |text: &str| config(vec![metric("m", whole(text))]);
+    let scope = |name: &str| json!({"scope": name, "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:30:00Z", "step": 60});
+    let pair = json!({"controlScope": scope("v1"), "experimentScope": scope("v2")});
+    let request =
+        |scopes: Value| json!({"scopes": scopes, "thresholds": {"pass": "95", "marginal": 75}}).to_string();
+    files(&[
+        ("good.json", &good),
+        ("pods.json", &one("pods ${scope}")),
+        ("other.json", &one("other ${scope}")),
+        ("none.json", &one("none ${scope}")),
+        ("scalar.json", &one("scalar ${scope}")),
+        ("bad.json", &one("nonsense")),
+        ("unbound.json", &one("${zone}")),
+        ("elsewhere.json", &config(vec![metric("m", json!({"type": "datadog"}))])),
+        ("request.json", &request(json!({"default": pair}))),
+        ("other-scope.json", &request(json!({"other": pair}))),
+        ("one-side.json", &request(json!({"default": {"controlScope": scope("v1")}}))),
+        ("token", "secret\n"),
+    ])
+}
+
 #[test]
 fn data_come_from_prometheus() {
     let address = prometheus(|query| match query {
@@ -344,37 +382,7 @@ fn data_come_from_prometheus() {
             json!({"status": "error", "errorType": "bad_data", "error": format!("cannot parse {query}")}),
         ),
     });
-    let metric = |name: &str, query: Value| json!({"name": name, "groups": ["g"], "scopeName": "default", "query": query});
-    let filter = json!({"type": "prometheus", "metricName": "latency", "customFilterTemplate": "version"});
-    let whole = |text: &str| json!({"type": "prometheus", "customInlineTemplate": format!("PromQL:{text}")});
-    let config = |metrics: Vec<Value>| {
-        json!({"name": "shop", "applications": ["shop"], "classifier": {}, "metrics": metrics,
-               "templates": {"version": "version=\"$\\{scope}\""}})
-        .to_string()
-    };
-    let good = config(vec![
-        metric("latency", filter),
-        metric("errors", whole("sum(errors{version=\"${scope}\"}) by (zone)")),
-    ]);
-    let one = |text: &str| config(vec![metric("m", whole(text))]);
-    let scope = |name: &str| json!({"scope": name, "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:30:00Z", "step": 60});
-    let pair = json!({"controlScope": scope("v1"), "experimentScope": scope("v2")});
-    let request =
-        |scopes: Value| json!({"scopes": scopes, "thresholds": {"pass": "95", "marginal": 75}}).to_string();
-    let folder = files(&[
-        ("good.json", &good),
-        ("pods.json", &one("pods ${scope}")),
-        ("other.json", &one("other ${scope}")),
-        ("none.json", &one("none ${scope}")),
-        ("scalar.json", &one("scalar ${scope}")),
-        ("bad.json", &one("nonsense")),
-        ("unbound.json", &one("${zone}")),
-        ("elsewhere.json", &config(vec![metric("m", json!({"type": "datadog"}))])),
-        ("request.json", &request(json!({"default": pair}))),
-        ("other-scope.json", &request(json!({"other": pair}))),
-        ("one-side.json", &request(json!({"default": {"controlScope": scope("v1")}}))),
-        ("token", "secret\n"),
-    ]);
+    let folder = queries();
     let url = format!("http://{address}");
     let times = ["--start", "2026-01-01T00:00:00Z", "--end", "2026-01-01T00:30:00Z"];
     let flags =
