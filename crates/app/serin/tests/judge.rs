@@ -187,6 +187,15 @@ fn sessions(cases: &[(&str, String, String)]) -> String {
 }
 
 #[test]
+fn many_warnings_are_cut_short() {
+    let pairs: Vec<Value> = (0..100).map(|_| pair("m", json!([1, 2, 3]), json!([1, 2]))).collect();
+    let folder = files(&[("c.json", &sound().0.to_string()), ("p.json", &json!(pairs).to_string())]);
+    let text = session(folder.path(), &[&PLAIN[..], &["-o", "json"]].concat(), "");
+    assert_eq!(text.matches("! Warning: ").count(), 21);
+    assert!(text.contains("! Warning: 80 more of these are not shown\n"), "{text}");
+}
+
+#[test]
 fn bad_data_have_an_answer_that_says_where() {
     let (config, pairs) = (sound().0.to_string(), sound().1.to_string());
     let one = json!([1]);
@@ -288,6 +297,27 @@ fn many_are_judged_line_by_line() {
     text += &session(folder.path(), &["--jsonl", "-", "--pass", "95"], "");
     text += &session(folder.path(), &["--jsonl", "-"], "");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_example_of_the_help_runs_as_it_stands() {
+    let help = session(Path::new("."), &["--help"], "");
+    let (_, rest) = help.split_once("Judging a CSV, from nothing:\n").unwrap();
+    let (example, _) = rest.split_once("\n\n").unwrap();
+    let line = |line: &str| {
+        let line = line.strip_prefix("  ").unwrap_or(line);
+        line.strip_prefix("$ ").unwrap_or(line).to_owned()
+    };
+    let script: Vec<String> = example.lines().map(line).collect();
+    let folder = files(&[]);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_serin"), folder.path().join("serin")).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &script.join("\n")])
+        .env("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap()))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(String::from_utf8([output.stdout, output.stderr].concat()).unwrap());
 }
 
 /// A Prometheus that answers each request by `answer`, which gets the decoded query; its address.

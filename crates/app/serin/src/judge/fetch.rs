@@ -132,11 +132,11 @@ async fn ask(source: &Prometheus, questions: &[Question<'_>]) -> Result<Vec<Vec<
         let Question { metric, side, query, scope } = question;
         let wanted = Wanted { query, start: scope.start, end: scope.end, step: scope.step };
         let place = || format!("metric {metric:?}, {side}, query {query}");
-        let answer = source.query_range(&wanted).await.map_err(|error| match error {
-            SourceError::Refused { status, .. } if status.is_client_error() => {
-                Trouble::Data(format!("{}: {error}", place()))
+        let answer = source.query_range(&wanted).await.map_err(|error| match &error {
+            SourceError::Refused { host, status, text } if status.is_client_error() => {
+                Trouble::Data(format!("{}: {host} answers {status}: {}", place(), reason(text)))
             }
-            error => Trouble::Unavailable(format!("{}: {error}", place())),
+            _ => Trouble::Unavailable(format!("{}: {error}", place())),
         })?;
         prometheus::series(&answer).map_err(|error| Trouble::Data(format!("{}: {error}", place())))
     };
@@ -148,6 +148,13 @@ async fn ask(source: &Prometheus, questions: &[Question<'_>]) -> Result<Vec<Vec<
     }
     progress.end();
     Ok(all)
+}
+
+/// What Prometheus says is wrong, where it says so in its own form.
+fn reason(text: &str) -> String {
+    let answer: Option<Value> = serde_json::from_str(text).ok();
+    let error = answer.as_ref().and_then(|answer| answer.get("error")?.as_str());
+    error.unwrap_or(text).to_owned()
 }
 
 /// The pairs of all metrics; `answers` has canary and baseline of each in turn.

@@ -30,6 +30,8 @@ const WIDTH_MIN: u16 = 60;
 const WIDTH_MAX: u16 = 140;
 /// What is read or written at once.
 const BUFFER_BYTES: usize = 256 << 10;
+/// Warnings that are told: more would hide the report.
+const WARNINGS_MAX: usize = 20;
 /// The most of one message: names in it may be of any length.
 const SAID_CHARS_MAX: usize = 2000;
 
@@ -70,8 +72,12 @@ async fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
     });
     progress.end();
     let judgement = judged.map_err(|error| documents.trouble(&error))?;
-    for remark in documents.remarks() {
-        tell("Warning", &remark);
+    let remarks = documents.remarks();
+    for remark in remarks.iter().take(WARNINGS_MAX) {
+        tell("Warning", remark);
+    }
+    if WARNINGS_MAX < remarks.len() {
+        tell("Warning", &format!("{} more of these are not shown", remarks.len() - WARNINGS_MAX));
     }
     let view = View {
         config: &documents.input.canary_config,

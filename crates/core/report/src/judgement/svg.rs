@@ -138,10 +138,11 @@ pub(super) fn distributions(canary: &[f64], baseline: &[f64]) -> Option<String> 
         say::add(&mut path, format_args!("V{}Z", HEIGHT - BOTTOM));
         say::add(&mut body, format_args!("<path class=\"area {class}\" d=\"{path}\"/>"));
         let finite: Vec<f64> = side.iter().copied().filter(|value| value.is_finite()).collect();
-        if !finite.is_empty() {
-            let mean = x.place(serin_stats::describe::mean(&finite));
-            let d = format_args!("M{mean} {TOP}V{}", HEIGHT - BOTTOM).to_string();
-            say::add(&mut body, format_args!("<path class=\"line {class}\" d=\"{d}\"/>"));
+        // The mean of nothing is none, and so is one whose sum is beyond all numbers.
+        let mean = serin_stats::describe::mean(&finite);
+        if mean.is_finite() {
+            let (mean, bottom) = (x.place(mean), HEIGHT - BOTTOM);
+            say::add(&mut body, format_args!("<path class=\"line {class}\" d=\"M{mean} {TOP}V{bottom}\"/>"));
         }
     }
     Some(picture("How the values of both sides are distributed, with their means", HEIGHT, &body))
@@ -240,7 +241,8 @@ mod tests {
         let line = drawn.split("line canary\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!((line.matches('M').count(), line.matches('L').count()), (2, 1), "{line}");
         let long: Vec<f64> = (0..100_000).map(|i| f64::from(i % 97)).collect();
-        let drawn = [series(&long, &long), distributions(&long, &[])].map(Option::unwrap).concat();
+        let drawn = [series(&long, &long), distributions(&long, &[]), distributions(&[1e308; 3], &[0.0])];
+        let drawn = drawn.map(Option::unwrap).concat();
         assert!(drawn.len() < 30_000 && !drawn.contains("NaN") && !drawn.contains("inf"), "{}", drawn.len());
     }
 }
