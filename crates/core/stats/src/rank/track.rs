@@ -8,6 +8,8 @@
 //!
 //! Nothing is allocated once the memory has grown to the size of the samples.
 
+use std::hint::select_unpredictable;
+
 use super::count::{Count, Sorted, cubed};
 
 /// Values that are compared at once.
@@ -97,8 +99,17 @@ impl Tracker {
             if values.zip(gaps).fold(true, stay) {
                 continue;
             }
-            for index in lanes.start..lanes.end.min(self.places.len()) {
-                if let Some((mine, others)) = self.place(index, shift) {
+            let found =
+                first_not_below(&self.ys, std::array::from_fn(|lane| self.values[from + lane] - shift));
+            for (index, (at, is_tied)) in (from..self.places.len()).zip(found) {
+                let Place { at: old, times } = self.places[index];
+                let mine = u64::from(times);
+                self.wins = self.wins + mine * self.before[at] - mine * self.before[old as usize];
+                self.places[index].at = at as u32;
+                self.above[index] = at.checked_sub(1).map_or(f64::NEG_INFINITY, |under| self.ys[under]);
+                self.below[index] = self.ys.get(at).copied().unwrap_or(f64::INFINITY);
+                if is_tied {
+                    let others = self.before[at + 1] - self.before[at];
                     half_wins += mine * others;
                     // A group of a and one of b become one of a + b: (a + b)³ - a³ - b³ more.
                     ties += 3 * u128::from(mine) * u128::from(others) * u128::from(mine + others);
@@ -119,45 +130,25 @@ impl Tracker {
         }
         count
     }
-
-    /// Finds the place of one value at `shift`. If it ties there: how often it and the other occur.
-    fn place(&mut self, index: usize, shift: f64) -> Option<(u64, u64)> {
-        let value = self.values[index] - shift;
-        let (above, below) = (self.above[index], self.below[index]);
-        let Place { at, times } = self.places[index];
-        let (mut at, times) = (at as usize, u64::from(times));
-        if value <= above || below < value {
-            self.wins -= times * self.before[at];
-            at = first_not_below(&self.ys, at, value);
-            self.wins += times * self.before[at];
-            self.places[index].at = at as u32;
-            self.above[index] = at.checked_sub(1).map_or(f64::NEG_INFINITY, |under| self.ys[under]);
-            self.below[index] = self.ys.get(at).copied().unwrap_or(f64::INFINITY);
-        }
-        (self.below[index] <= value).then(|| (times, self.before[at + 1] - self.before[at]))
-    }
 }
 
-/// The index of the first of `sorted` that is not below `value`: from a guess outward in doubling steps, then by halving,
-/// so that near places cost little and far ones only their logarithm.
-fn first_not_below(sorted: &[f64], guess: usize, value: f64) -> usize {
-    let (mut low, mut high, mut step) = (0, sorted.len(), 1);
-    if guess < high && sorted[guess] < value {
-        low = guess + 1;
-        while low + step <= high && sorted[low + step - 1] < value {
-            low += step;
-            step *= 2;
+/// For each value the index of the first of `sorted`, which is not empty, that is not below it, and whether it is equal.
+/// All are halved side by side and without a branch on the data, which a processor would guess wrong half of the time.
+fn first_not_below(sorted: &[f64], values: [f64; LANES]) -> [(usize, bool); LANES] {
+    let mut from = [0; LANES];
+    let mut left = sorted.len();
+    while 1 < left {
+        let half = left / 2;
+        for (from, value) in from.iter_mut().zip(&values) {
+            let middle = *from + half;
+            *from = select_unpredictable(sorted[middle - 1] < *value, middle, *from);
         }
-        high = high.min(low + step - 1);
-    } else {
-        high = guess;
-        while low + step <= high && value <= sorted[high - step] {
-            high -= step;
-            step *= 2;
-        }
-        low = low.max((high + 1).saturating_sub(step));
+        left -= half;
     }
-    low + sorted[low..high].partition_point(|y| *y < value)
+    std::array::from_fn(|lane| {
+        let at = from[lane] + usize::from(sorted[from[lane]] < values[lane]);
+        (at, sorted.get(at).is_some_and(|found| *found <= values[lane]))
+    })
 }
 
 /// Whether shifts between `ends` keep distinct values of the experiment distinct, equality is that of numbers, and the
