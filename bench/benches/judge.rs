@@ -1,6 +1,6 @@
 //! How long one pair of series takes: the compatible interval, a whole judgement, and the exact interval.
 //!
-//! `cargo bench -p serin-bench --bench judge`. Series are lognormal, seeded, and of the sizes that Kayenta's judge was
+//! `cargo bench -p serin-bench --features criterion --bench judge`. Series are lognormal, seeded, and of the sizes that Kayenta's judge was
 //! measured with; JSON is left out, as it was there.
 #![allow(clippy::unwrap_used, missing_docs)]
 
