@@ -23,6 +23,7 @@ mod input;
 mod judge;
 mod mean;
 mod options;
+mod order;
 mod outcome;
 mod preprocess;
 mod read;

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::classify::Label;
 use crate::config::Weight;
 use crate::input::Thresholds;
+use crate::order;
 use crate::result::{GroupScore, PairResult};
 
 /// From this percentage of `Nodata` on, the canary fails.
@@ -107,13 +108,16 @@ fn group_scores(results: &[&PairResult]) -> Vec<GroupScore> {
     groups.into_iter().map(scored).collect()
 }
 
-/// The weighted sum; a group without data counts as if all had passed.
+/// The weighted sum, added up in Kayenta's order; a group without data counts as if all had passed.
 fn weighted(groups: &[GroupScore], weights: &IndexMap<String, Weight>) -> f64 {
-    let part = |(group, share): (&GroupScore, f64)| {
-        let score = if group.has_data { group.score } else { 100.0 };
-        score * (share / 100.0)
+    let shares = shares(groups, weights);
+    let part = |place: usize| {
+        let score = if groups[place].has_data { groups[place].score } else { 100.0 };
+        score * (shares[place] / 100.0)
     };
-    groups.iter().zip(shares(groups, weights)).map(part).sum()
+    let places = order::of_groups(groups.iter().map(|group| group.name.as_deref()));
+    // From 0 on, because the sum of nothing is -0.
+    places.into_iter().map(part).fold(0.0, |sum, part| sum + part)
 }
 
 /// What each of `groups` weighs, in percent: its own weight, or an equal share of what the configured ones leave of 100.
@@ -176,6 +180,12 @@ mod tests {
             assert_eq!(round_half_up(value).to_bits(), f64::to_bits(wanted), "{value}");
         }
         assert!(round_half_up(f64::NAN).is_nan() && round_half_up(f64::INFINITY).is_infinite());
+    }
+
+    #[test]
+    fn without_groups_the_score_is_zero_without_a_sign() {
+        let thresholds = Thresholds { pass: 95.0, marginal: 75.0 };
+        assert_eq!(score(&[], &IndexMap::new(), thresholds).score.to_bits(), 0.0_f64.to_bits());
     }
 
     #[test]
