@@ -132,6 +132,15 @@ pub struct Compared {
     pub has_noise: bool,
 }
 
+/// What an interval must be and clear. Kayenta's judge has one; its classifier takes any, and was recorded with several.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bar {
+    pub(crate) confidence: f64,
+    pub(crate) tolerance: f64,
+}
+
+const BAR: Bar = Bar { confidence: CONFIDENCE, tolerance: TOLERANCE };
+
 /// Memory that is used again from pair to pair.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -143,6 +152,16 @@ pub(crate) struct Memory {
 
 /// Classifies the series in `memory`, which are preprocessed; `seed` gives that of the noise, if any is needed.
 pub(crate) fn classify(memory: &mut Memory, options: &Options, seed: impl FnOnce() -> u64) -> Classification {
+    classify_at(BAR, memory, options, seed)
+}
+
+/// [`classify`] with another bar than the judge's.
+pub(crate) fn classify_at(
+    bar: Bar,
+    memory: &mut Memory,
+    options: &Options,
+    seed: impl FnOnce() -> u64,
+) -> Classification {
     let Memory { experiment, control, noisy, work } = memory;
     let replaces = options.nan_strategy == NanStrategy::Replace;
     let plain =
@@ -158,7 +177,7 @@ pub(crate) fn classify(memory: &mut Memory, options: &Options, seed: impl FnOnce
         return plain(Label::Pass, Rule::Identical, false);
     }
     let Some((x, y)) = comparison.constants() else {
-        return decide(comparison, experiment, control, options, false);
+        return decide(bar, comparison, (experiment, control), options, false);
     };
     if x <= y && y <= x {
         return plain(Label::Pass, Rule::OneValue, false);
@@ -173,7 +192,7 @@ pub(crate) fn classify(memory: &mut Memory, options: &Options, seed: impl FnOnce
         );
     }
     match work.compare(&noisy.0, &noisy.1) {
-        Some(comparison) => decide(comparison, &noisy.0, &noisy.1, options, true),
+        Some(comparison) => decide(bar, comparison, (&noisy.0, &noisy.1), options, true),
         None => tied(),
     }
 }
@@ -184,16 +203,16 @@ fn tied() -> Classification {
 
 /// Rows 4 to 6.
 fn decide(
+    bar: Bar,
     mut comparison: Comparison<'_>,
-    experiment: &[f64],
-    control: &[f64],
+    (experiment, control): (&[f64], &[f64]),
     options: &Options,
     has_noise: bool,
 ) -> Classification {
-    let Ok(interval) = comparison.interval(CONFIDENCE) else { return tied() };
+    let Ok(interval) = comparison.interval(bar.confidence) else { return tied() };
     let ratio = mean_ratio(experiment, control);
     let effect = if options.measure == Measure::Cles { comparison.common_language() } else { ratio };
-    let margin = TOLERANCE * interval.estimate.abs();
+    let margin = bar.tolerance * interval.estimate.abs();
     let (rises, falls) = (margin < interval.lower, interval.upper < -margin);
     let is_bad = |side| options.direction == side || options.direction == Direction::Either;
     let at_least = |threshold: f64| effect.is_nan() || threshold <= effect;

@@ -27,6 +27,8 @@ mod order;
 mod outcome;
 mod preprocess;
 mod read;
+#[cfg(test)]
+mod recorded;
 mod result;
 mod score;
 pub mod source;

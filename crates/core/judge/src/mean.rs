@@ -3,48 +3,41 @@
 use serin_stats::describe::mean;
 
 use crate::classify::Label;
-use crate::options::{NanStrategy, Options};
+use crate::options::{Direction, NanStrategy, Options};
 
 /// What the classifier says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inequality {
     /// `High`, `Low`, `Pass` or `Nodata`.
     pub label: Label,
-    /// The reason, none for a Pass.
+    /// The reason; none for Pass and `Nodata`.
     pub reason: Option<&'static str>,
-    /// The ratio of the means.
+    /// The ratio of the means; 1 for Pass and 0 for `Nodata`.
     pub ratio: f64,
     /// Whether it alone fails the canary.
     pub critical: bool,
 }
 
-/// Compares the means of two preprocessed series. The direction is not looked at.
+/// Compares the means of two preprocessed series. Only a change on a side that `direction` watches is told.
+///
+/// The ratio is the plain quotient, infinite over a mean of 0: here Kayenta does not take it for missing.
 #[must_use]
 pub fn mean_inequality(experiment: &[f64], control: &[f64], options: &Options) -> Inequality {
-    let pass = |ratio| Inequality { label: Label::Pass, reason: None, ratio, critical: false };
+    let pass = Inequality { label: Label::Pass, reason: None, ratio: 1.0, critical: false };
     if experiment.is_empty() || control.is_empty() {
-        return match options.nan_strategy {
-            NanStrategy::Replace => pass(1.0),
-            NanStrategy::Remove => Inequality {
-                label: Label::Nodata,
-                reason: Some("Missing data"),
-                ratio: 0.0,
-                critical: options.critical,
-            },
-        };
+        let missing = Inequality { label: Label::Nodata, ratio: 0.0, critical: options.critical, ..pass };
+        return if options.nan_strategy == NanStrategy::Replace { pass } else { missing };
     }
     let (x, y) = (mean(experiment), mean(control));
-    let differs = |label, reason| Inequality {
-        label,
-        reason: Some(reason),
-        ratio: serin_stats::effect::mean_ratio(experiment, control),
-        critical: options.critical,
-    };
-    if y < x {
-        differs(Label::High, "The Canary mean was greater than the Baseline mean")
+    let (label, reason, side) = if y < x {
+        (Label::High, "The Canary mean was greater than the Baseline mean", Direction::Increase)
     } else if x < y {
-        differs(Label::Low, "The Canary mean was less than the Baseline mean")
+        (Label::Low, "The Canary mean was less than the Baseline mean", Direction::Decrease)
     } else {
-        pass(1.0)
+        return pass;
+    };
+    if options.direction != side && options.direction != Direction::Either {
+        return pass;
     }
+    Inequality { label, reason: Some(reason), ratio: x / y, critical: options.critical }
 }
