@@ -82,6 +82,18 @@ pub struct Classifier {
 pub struct Weight(#[serde(deserialize_with = "plain::number")] pub f64);
 
 impl CanaryConfig {
+    /// The metrics by name: of several with one name the first.
+    pub(crate) fn by_name(&self) -> IndexMap<&str, &Metric> {
+        let metrics = self.metrics.as_deref().unwrap_or_default();
+        let mut by_name = IndexMap::with_capacity(metrics.len());
+        for metric in metrics {
+            if let Some(name) = metric.name.as_deref() {
+                by_name.entry(name).or_insert(metric);
+            }
+        }
+        by_name
+    }
+
     /// The configuration of the metric of that name: the first one.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<&Metric> {

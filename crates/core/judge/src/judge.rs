@@ -4,7 +4,7 @@ use serin_stats::describe::Summary;
 use serin_stats::outliers;
 
 use crate::classify::{self, Memory};
-use crate::config::{CanaryConfig, Metric};
+use crate::config::Metric;
 use crate::evidence;
 use crate::input::{Input, Pair};
 use crate::options::{Mistyped, Options};
@@ -93,9 +93,11 @@ impl Judge {
             path: "metricSetPairList".to_owned(),
             remedy: "a list of pairs, which may be empty",
         })?;
-        let pair = |(index, pair)| {
+        let metrics = config.by_name();
+        let pair = |(index, pair): (usize, &Pair)| {
             tell(index);
-            self.pair(config, index, pair)
+            let unknown = || Error::UnknownMetric { name: pair.name.clone(), index };
+            self.pair(metrics.get(&*pair.name).ok_or_else(unknown)?, index, pair)
         };
         let mut results = pairs.iter().enumerate().map(pair).collect::<Result<Vec<_>, _>>()?;
         let classifier = config.classifier.as_ref().ok_or_else(|| Error::Missing {
@@ -112,9 +114,7 @@ impl Judge {
         Ok(Judgement { results, score })
     }
 
-    fn pair(&mut self, config: &CanaryConfig, index: usize, pair: &Pair) -> Result<PairResult, Error> {
-        let unknown = || Error::UnknownMetric { name: pair.name.clone(), index };
-        let metric = config.metric(&pair.name).ok_or_else(unknown)?;
+    fn pair(&mut self, metric: &Metric, index: usize, pair: &Pair) -> Result<PairResult, Error> {
         let missing = |side| move || Error::MissingSide { index, side };
         let experiment = pair.experiment.as_deref().ok_or_else(missing("experiment"))?;
         let control = pair.control.as_deref().ok_or_else(missing("control"))?;

@@ -1,6 +1,6 @@
 //! Labels to scores: groups, weights, and what overrides them.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::classify::Label;
 use crate::config::Weight;
@@ -88,11 +88,9 @@ fn group_scores(results: &[&PairResult]) -> Vec<GroupScore> {
     let mut groups: IndexMap<Option<&str>, (u32, u32)> = IndexMap::new();
     for result in results {
         // A result counts once in a group that it names twice.
-        for (index, group) in result.groups.iter().enumerate() {
-            if result.groups[..index].contains(group) {
-                continue;
-            }
-            let (passed, counted) = groups.entry(group.as_deref()).or_default();
+        let named: IndexSet<Option<&str>> = result.groups.iter().map(Option::as_deref).collect();
+        for group in named {
+            let (passed, counted) = groups.entry(group).or_default();
             match result.found.label {
                 Label::Pass => (*passed, *counted) = (*passed + 1, *counted + 1),
                 Label::High | Label::Low | Label::NodataFailMetric => *counted += 1,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexSet;
+
 use crate::input::Pair;
 use crate::wire::Text;
 
@@ -54,24 +56,20 @@ pub fn mix(name: &str, sides: [Vec<Series>; 2], expected: [usize; 2]) -> Result<
         return Err(KeysDiffer { control: keys(&control), experiment: keys(&experiment) });
     }
     let is_one = plain_control && plain_experiment;
-    let mut all: Vec<&BTreeMap<String, String>> = Vec::new();
+    let mut all: IndexSet<&BTreeMap<String, String>> = IndexSet::new();
     for (side, is_plain) in [(&control, plain_control), (&experiment, plain_experiment)] {
         if !is_plain || is_one {
-            let new: Vec<_> =
-                side.iter().map(|series| &series.tags).filter(|tags| !all.contains(tags)).collect();
-            all.extend(new);
+            all.extend(side.iter().map(|series| &series.tags));
         }
     }
-    let find = |side: &[Series], tags: &BTreeMap<String, String>| {
-        side.iter().find(|series| series.tags == *tags).map(|series| series.values.clone())
-    };
+    let [by_control, by_experiment] = [&control, &experiment].map(|side| by_tags(side));
     let pairs: Vec<(bool, Pair)> = all
         .into_iter()
         .map(|tags| {
-            let (control, experiment) = (find(&control, tags), find(&experiment, tags));
+            let (control, experiment) = (by_control.get(tags).copied(), by_experiment.get(tags).copied());
             let is_whole = control.is_some() && experiment.is_some();
             let (control, experiment) =
-                pad(control.unwrap_or_default(), experiment.unwrap_or_default(), expected);
+                pad(control.unwrap_or_default().to_vec(), experiment.unwrap_or_default().to_vec(), expected);
             let tags = tags.iter().map(|(key, value)| (key.clone(), Some(Text(value.clone())))).collect();
             let (experiment, control) = (Some(experiment), Some(control));
             (is_whole, Pair { name: name.to_owned(), id: None, tags: Some(tags), experiment, control })
@@ -79,6 +77,11 @@ pub fn mix(name: &str, sides: [Vec<Series>; 2], expected: [usize; 2]) -> Result<
         .collect();
     let is_disjoint = !plain_control && !plain_experiment && pairs.iter().all(|(is_whole, _)| !is_whole);
     Ok(Mixed { pairs: pairs.into_iter().map(|(_, pair)| pair).collect(), is_disjoint })
+}
+
+/// The values of each series by its tags: of several with the same tags the first.
+fn by_tags(side: &[Series]) -> BTreeMap<&BTreeMap<String, String>, &[f64]> {
+    side.iter().rev().map(|series| (&series.tags, &*series.values)).collect()
 }
 
 /// The shorter one gets NaN at its end, and both do when there is nothing.

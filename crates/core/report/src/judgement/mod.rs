@@ -11,6 +11,8 @@ mod say;
 mod svg;
 mod terminal;
 
+use std::collections::BTreeSet;
+
 use serin_judge::{CanaryConfig, Judgement, Label, Metric, Outcome, Pair, PairResult, Thresholds, shares};
 
 use crate::paint::Hue;
@@ -81,7 +83,8 @@ impl<'a> View<'a> {
     fn absent(&self) -> Vec<String> {
         let metrics = self.config.metrics.iter().flatten();
         let names = metrics.filter_map(|metric: &Metric| metric.name.as_deref());
-        names.filter(|name| !self.pairs.iter().any(|pair| pair.name == *name)).map(say::clean).collect()
+        let there: BTreeSet<&str> = self.pairs.iter().map(|pair| &*pair.name).collect();
+        names.filter(|name| !there.contains(name)).map(say::clean).collect()
     }
 }
 
