@@ -192,7 +192,10 @@ fn many_warnings_are_cut_short() {
     let folder = files(&[("c.json", &sound().0.to_string()), ("p.json", &json!(pairs).to_string())]);
     let text = session(folder.path(), &[&PLAIN[..], &["-o", "json"]].concat(), "");
     assert_eq!(text.matches("! Warning: ").count(), 21);
-    assert!(text.contains("! Warning: 80 more of these are not shown\n"), "{text}");
+    // All have another length on each side, and all but the first are the first again.
+    let twice = "! Warning: p.json: [1] (\"m\"): has the name and the tags of [0] (\"m\"): both are judged, and both count\n";
+    assert!(text.contains(twice), "{text}");
+    assert!(text.contains("! Warning: 179 more of these are not shown\n"), "{text}");
 }
 
 #[test]

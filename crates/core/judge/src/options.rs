@@ -132,6 +132,62 @@ impl Options {
     }
 }
 
+/// The options that are words: where, the words that mean something, and what any other counts as.
+const WORDS: [(&str, &[&str], &str); 4] = [
+    ("direction", &["increase", "decrease", "either"], "either"),
+    ("nanStrategy", &["remove", "replace", "none"], "remove"),
+    ("outliers.strategy", &["remove", "keep", "none"], "keep"),
+    ("effectSize.measure", &["meanRatio", "cles"], "meanRatio"),
+];
+/// The options that are not words.
+const OTHERS: [&str; 8] = [
+    "critical",
+    "mustHaveData",
+    "muted",
+    "outliers.outlierFactor",
+    "effectSize.allowedIncrease",
+    "effectSize.allowedDecrease",
+    "effectSize.criticalIncrease",
+    "effectSize.criticalDecrease",
+];
+
+/// What stands in the options of `metric` and means nothing, with its place from the metric on. Kayenta passes over it, and a
+/// slip of the pen is then a default.
+pub(crate) fn odd(metric: &Metric) -> Vec<(String, String)> {
+    let canary = metric.analysis_configurations.as_ref().and_then(|map| map.get("canary"));
+    let Some(canary) = canary.and_then(Option::as_ref) else { return Vec::new() };
+    let place = |path: &str| format!("analysisConfigurations.canary.{path}");
+    let read = Reader(Some(canary));
+    let mut odd = Vec::new();
+    for (path, words, default) in WORDS {
+        match read.find(path) {
+            // A null is an error of its own.
+            None | Some(Value::Null) => {}
+            Some(Value::String(word)) if words.contains(&&*word) => {}
+            Some(found) => {
+                let Mistyped { found, .. } = mistyped(path, "", &found);
+                let message = format!("{found} is none of {}: it counts as {default}", words.join(", "));
+                odd.push((place(path), message));
+            }
+        }
+    }
+    let is_known = |path: &str| OTHERS.contains(&path) || WORDS.iter().any(|(known, ..)| *known == path);
+    for (name, value) in canary {
+        let nested = value.as_object().filter(|_| ["outliers", "effectSize"].contains(&&**name));
+        let paths: Vec<String> = match nested {
+            Some(nested) => nested.keys().map(|key| format!("{name}.{key}")).collect(),
+            // The values of a list are looked through, wherever they come from.
+            None if value.is_array() => Vec::new(),
+            None => vec![name.clone()],
+        };
+        let strange = paths.into_iter().filter(|path| !is_known(path));
+        odd.extend(
+            strange.map(|path| (place(&path), "there is no such option: it changes nothing".to_owned())),
+        );
+    }
+    odd
+}
+
 /// The object that options are read from; without one all have their defaults.
 struct Reader<'a>(Option<&'a Map<String, Value>>);
 

@@ -1,10 +1,11 @@
 //! Whether a configuration can be saved: Kayenta's checks in its words, all problems at once, each with its place; and what
 //! Kayenta finds out only when the judge runs.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
-use crate::config::{CanaryConfig, Metric};
-use crate::options::Options;
+use crate::config::{CanaryConfig, Metric, Weight};
+use crate::evidence::SUM_SLACK;
+use crate::options::{self, Options};
 
 /// Something wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ fn of_metric(index: usize, metric: &Metric) -> Vec<Problem> {
         }
         Ok(_) => {}
     }
+    problems.extend(options::odd(metric).into_iter().map(|(path, message)| problem(&path, message)));
     problems
 }
 
@@ -87,25 +89,53 @@ fn of_weights(config: &CanaryConfig) -> Vec<Problem> {
         let message = "is missing, which fails the judge: write {} for equal weights".to_owned();
         return vec![problem("classifier".to_owned(), message)];
     };
-    let weights = classifier.group_weights.clone().unwrap_or_default();
-    let sum: f64 = weights.values().map(|weight| weight.0).sum();
+    let none = IndexMap::new();
+    let weights = classifier.group_weights.as_ref().unwrap_or(&none);
+    let used: IndexSet<&str> = config
+        .metrics
+        .iter()
+        .flatten()
+        .flat_map(|metric| metric.groups.iter().flatten().flatten())
+        .map(|g| &**g)
+        .collect();
     let mut problems = Vec::new();
     let path = |group: &str| format!("classifier.groupWeights[{group:?}]");
-    for (group, weight) in &weights {
+    for (group, weight) in weights {
         if !(0.0..=100.0).contains(&weight.0) {
             problems.push(problem(path(group), format!("must lie between 0 and 100, and is {}", weight.0)));
         }
-        let is_used = |metric: &Metric| metric.groups.iter().flatten().any(|g| g.as_deref() == Some(group));
-        if !config.metrics.iter().flatten().any(is_used) {
+        if !used.contains(&**group) {
             problems.push(problem(path(group), "no metric is in this group: its weight is lost".to_owned()));
         }
     }
-    if !weights.is_empty() && 1e-9 < (sum - 100.0).abs() {
-        let message =
-            format!("the weights sum to {sum}, not to 100: the score cannot reach 100 or exceeds it");
-        problems.push(problem("classifier.groupWeights".to_owned(), message));
-    }
+    let bare = used.iter().find(|group| !weights.contains_key(**group));
     problems
+        .extend(of_sum(weights, bare).map(|message| problem("classifier.groupWeights".to_owned(), message)));
+    problems
+}
+
+/// What is wrong with the sum of the weights; `bare` is a group without one, which gets of what is left of 100.
+fn of_sum(weights: &IndexMap<String, Weight>, bare: Option<&&str>) -> Option<String> {
+    let sum: f64 = weights.values().map(|weight| weight.0).sum();
+    if weights.is_empty() {
+        return None;
+    }
+    let is_whole = (sum - 100.0).abs() <= SUM_SLACK;
+    match bare {
+        None if is_whole => None,
+        None if sum < 100.0 => {
+            Some(format!("the weights sum to {sum}, not to 100: the score cannot reach 100"))
+        }
+        None => Some(format!("the weights sum to {sum}, not to 100: the score can exceed 100")),
+        Some(bare) if is_whole => Some(format!(
+            "nothing is left for group {bare:?}, which has no weight: it cannot change the score"
+        )),
+        Some(_) if sum < 100.0 => None,
+        Some(bare) => Some(format!(
+            "the weights sum to {sum}, above 100: group {bare:?}, which has no weight, gets less than none, and what passes \
+             in it lowers the score"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -139,13 +169,53 @@ mod tests {
             ),
             ("classifier.groupWeights[\"ghost\"]: must lie between 0 and 100, and is 120", false),
             ("classifier.groupWeights[\"ghost\"]: no metric is in this group: its weight is lost", false),
-            (
-                "classifier.groupWeights: the weights sum to 180, not to 100: the score cannot reach 100 or exceeds it",
-                false,
-            ),
+            ("classifier.groupWeights: the weights sum to 180, not to 100: the score can exceed 100", false),
         ];
         let wanted: Vec<(String, bool)> = wanted.iter().map(|(text, r)| ((*text).to_owned(), *r)).collect();
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn what_a_sum_of_weights_means_depends_on_groups_without_one() {
+        for (weights, groups, wanted) in [
+            (r#"{"a": 60, "b": 40}"#, r#"["a", "b"]"#, None),
+            (r#"{"a": 60}"#, r#"["a", "b"]"#, None),
+            (r#"{"a": 60}"#, r#"["a"]"#, Some("the score cannot reach 100")),
+            (r#"{"a": 60, "b": 60}"#, r#"["a", "b"]"#, Some("the score can exceed 100")),
+            (r#"{"a": 100}"#, r#"["a", "b"]"#, Some("nothing is left for group \"b\"")),
+            (
+                r#"{"a": 70, "c": 70}"#,
+                r#"["a", "b", "c"]"#,
+                Some("group \"b\", which has no weight, gets less than none"),
+            ),
+        ] {
+            let found = problems(&format!(
+                r#"{{"name": "x", "applications": ["a"], "metrics": [{{"name": "m", "groups": {groups}}}],
+                    "classifier": {{"groupWeights": {weights}}}}}"#
+            ));
+            assert_eq!(found.len(), usize::from(wanted.is_some()), "{weights} {groups}: {found:?}");
+            assert!(found.iter().all(|(text, _)| text.contains(wanted.unwrap_or_default())), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn words_and_options_that_mean_nothing_are_named() {
+        let found = problems(
+            r#"{"name": "x", "applications": ["a"], "classifier": {}, "metrics": [{"name": "m", "groups": [],
+                "analysisConfigurations": {"canary": {"direction": "Increase", "crtical": true, "outliers": {"factor": 2},
+                "nanStrategy": "none", "effectSize": {"measure": "mean", "allowedIncrease": 1.2}}}}]}"#,
+        );
+        let path = "metrics[0].analysisConfigurations.canary";
+        let wanted = [
+            format!(
+                "{path}.direction: \"Increase\" is none of increase, decrease, either: it counts as either"
+            ),
+            format!("{path}.effectSize.measure: \"mean\" is none of meanRatio, cles: it counts as meanRatio"),
+            format!("{path}.crtical: there is no such option: it changes nothing"),
+            format!("{path}.outliers.factor: there is no such option: it changes nothing"),
+        ];
+        assert_eq!(found.iter().map(|(text, _)| text.clone()).collect::<Vec<_>>(), wanted);
+        assert!(found.iter().all(|(_, is_refused)| !is_refused));
     }
 
     #[test]

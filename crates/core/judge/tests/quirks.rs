@@ -162,6 +162,40 @@ fn a_weight_without_results_is_lost() {
     assert_eq!(kinds(&judged), ["groupWithoutEffect", "weightsSum"], "the muted metric's group");
 }
 
+/// The findings about a metric `m` of `groups` that passes, and the score.
+fn of_weights(groups: &Value, weights: &Value) -> (Vec<&'static str>, f64) {
+    let judged = judge(&input(
+        &json!([{"name": "m", "groups": groups}]),
+        &json!([{"name": "m", "values": {"experiment": [1, 2], "control": [2, 1]}}]),
+        weights,
+    ))
+    .unwrap();
+    (kinds(&judged), judged.score.score)
+}
+
+#[test]
+fn a_weight_that_is_lost_or_left_over_or_below_zero_is_said() {
+    let both = json!(["a", "b"]);
+    assert_eq!(of_weights(&both, &json!({"a": 60})), (vec![], 100.0), "b has what is left");
+    assert_eq!(
+        of_weights(&both, &json!({"a": 100})),
+        (vec!["groupWithoutEffect"], 100.0),
+        "nothing is left for b"
+    );
+    assert_eq!(of_weights(&both, &json!({"a": 150})), (vec!["negativeWeight"], 100.0), "b weighs -50");
+    let lost = of_weights(&both, &json!({"a": 30, "ghost": 30}));
+    assert_eq!(lost, (vec!["weightsSum"], 70.0), "the weight of a group that is not here");
+    assert_eq!(of_weights(&json!(["a"]), &json!({"a": 120})), (vec!["weightsSum"], 120.0));
+}
+
+#[test]
+fn a_few_points_do_not_show_autocorrelation() {
+    let ramp = |n: i32| (0..n).map(|i| f64::from(i / 2)).collect::<Vec<_>>();
+    let said = |n| kinds(&run(&json!({}), &ramp(n), &ramp(n + 1))).contains(&"autocorrelated");
+    assert!(!said(6), "two standard errors are 0.8");
+    assert!(said(30));
+}
+
 #[test]
 fn autocorrelation_is_measured_and_said() {
     let walk: Vec<f64> = (0..60).map(|i| 10.0 + (f64::from(i) / 9.0).sin()).collect();

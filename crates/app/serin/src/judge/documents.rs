@@ -1,5 +1,6 @@
 //! The documents of one judgement, read from files, each remembered with its name so that an error can say where it is.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -100,7 +101,15 @@ impl Documents {
         let mut remarks: Vec<String> = validate(&self.input.canary_config).into_iter().map(problem).collect();
         let of_data = |remark: &String| format!("{}: {remark}", self.pairs_name);
         remarks.extend(self.remarks.iter().map(of_data));
+        let mut seen = BTreeMap::new();
         for (index, pair) in self.pairs().iter().enumerate() {
+            let tags: BTreeMap<_, _> = pair.tags.iter().flatten().collect();
+            let first = *seen.entry((&*pair.name, tags)).or_insert(index);
+            if first < index {
+                let (place, first) = (self.place(index), self.place(first));
+                let twice = format!("has the name and the tags of {first}: both are judged, and both count");
+                remarks.push(format!("{}: {place}: {twice}", self.pairs_name));
+            }
             let (canary, baseline) =
                 (Length::of(pair.experiment.as_deref()), Length::of(pair.control.as_deref()));
             // That a side has nothing is said by its label.
@@ -149,7 +158,7 @@ impl Documents {
             .iter()
             .filter_map(|metric| metric.name.as_ref())
             .take(NAMES_MAX)
-            .map(|n| format!("{n:?}"))
+            .map(|name| shown(name))
             .collect();
         let rest = if NAMES_MAX < metrics.len() {
             format!(" and {} more", metrics.len() - NAMES_MAX)
@@ -164,8 +173,13 @@ impl Documents {
             return format!("line {line}");
         }
         let name = self.pairs().get(index).map(|pair| pair.name.as_str()).unwrap_or_default();
-        format!("[{index}] ({:?})", name.chars().take(NAME_CHARS_MAX).collect::<String>())
+        format!("[{index}] ({})", shown(name))
     }
+}
+
+/// The beginning of a name, quoted.
+fn shown(name: &str) -> String {
+    format!("{:?}", name.chars().take(NAME_CHARS_MAX).collect::<String>())
 }
 
 /// How long a series is, and whether there is nothing in it.

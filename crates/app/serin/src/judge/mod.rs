@@ -71,7 +71,7 @@ async fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
         Judge::default().judge_told(&documents.input, &mut |done| progress.tell(done, total))
     });
     progress.end();
-    let judgement = judged.map_err(|error| documents.trouble(&error))?;
+    // All that is wrong is told, also beside the one thing for which there is no verdict.
     let remarks = documents.remarks();
     for remark in remarks.iter().take(WARNINGS_MAX) {
         tell("Warning", remark);
@@ -79,6 +79,7 @@ async fn judge(args: &JudgeArgs) -> Result<ExitCode, Trouble> {
     if WARNINGS_MAX < remarks.len() {
         tell("Warning", &format!("{} more of these are not shown", remarks.len() - WARNINGS_MAX));
     }
+    let judgement = judged.map_err(|error| documents.trouble(&error))?;
     let view = View {
         config: &documents.input.canary_config,
         thresholds: documents.thresholds(),

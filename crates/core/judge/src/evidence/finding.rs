@@ -60,6 +60,13 @@ pub enum Finding {
         /// The group.
         group: String,
     },
+    /// The group weighs less than nothing: what passes in it lowers the score.
+    NegativeWeight {
+        /// The group.
+        group: String,
+        /// Its weight in percent.
+        weight: f64,
+    },
     /// The weights of all groups with results do not sum to 100.
     WeightsSum {
         /// Their sum.
@@ -86,6 +93,7 @@ impl Finding {
             Self::CriticalNotReached => "criticalNotReached",
             Self::Infinite => "infinite",
             Self::GroupWithoutEffect { .. } => "groupWithoutEffect",
+            Self::NegativeWeight { .. } => "negativeWeight",
             Self::WeightsSum { .. } => "weightsSum",
         }
     }
@@ -146,7 +154,14 @@ impl fmt::Display for Finding {
             Self::GroupWithoutEffect { group } => {
                 write!(f, "nothing in group {group:?} can change the score: it has no weight, or nothing that counts")
             }
-            Self::WeightsSum { sum } => write!(f, "the groups' weights sum to {sum}, not to 100"),
+            Self::NegativeWeight { group, weight } => write!(
+                f,
+                "group {group:?} weighs {weight} %: what passes in it lowers the score; the weights of the other groups \
+                 exceed 100, or its own is below 0"
+            ),
+            Self::WeightsSum { sum } => {
+                write!(f, "the weights of the groups that are here sum to {sum}, not to 100")
+            }
         }
     }
 }

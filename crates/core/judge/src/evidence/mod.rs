@@ -17,7 +17,7 @@ pub use what_if::{Change, WhatIf};
 use crate::config::Weight;
 use crate::options::Options;
 use crate::result::PairResult;
-use crate::score::Score;
+use crate::score::{Score, shares};
 
 /// What stands behind the label of one pair.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,19 +30,29 @@ pub struct Evidence {
     pub findings: Vec<Finding>,
 }
 
+/// Sums of decimal weights differ from 100 by no more than this when they are meant to be 100.
+pub(crate) const SUM_SLACK: f64 = 1e-9;
+
 /// Adds what only the whole shows to the results that it concerns.
 pub(crate) fn of_groups(results: &mut [PairResult], score: &Score, weights: &IndexMap<String, Weight>) {
-    let has_own = |name: &Option<String>| name.as_ref().and_then(|name| weights.get(name)).map(|w| w.0);
-    let all_have = score.groups.iter().all(|group| has_own(&group.name).is_some());
-    let sum: f64 = score.groups.iter().filter_map(|group| has_own(&group.name)).sum();
-    let is_short = all_have && !score.groups.is_empty() && 1e-9 < (sum - 100.0).abs();
+    let shares = shares(&score.groups, weights);
+    let sum: f64 = shares.iter().sum();
+    let is_short = !score.groups.is_empty() && SUM_SLACK < (sum - 100.0).abs();
+    // What each group that counts adds to the score, in percent.
+    let with_share = score.groups.iter().zip(shares);
+    let counting: IndexMap<Option<&str>, f64> = with_share
+        .filter(|(group, _)| group.has_data)
+        .map(|(group, share)| (group.name.as_deref(), share))
+        .collect();
     for result in results {
         for name in result.groups.iter().flatten() {
-            let counts = score.groups.iter().any(|group| group.name.as_ref() == Some(name) && group.has_data);
-            let is_weightless = weights.get(name).is_some_and(|weight| weight.0 == 0.0);
-            if is_weightless || !counts {
-                result.evidence.findings.push(Finding::GroupWithoutEffect { group: name.clone() });
-            }
+            let share = counting.get(&Some(name.as_str())).copied().unwrap_or_default();
+            let group = || name.clone();
+            result.evidence.findings.extend(if share.abs() < SUM_SLACK {
+                Some(Finding::GroupWithoutEffect { group: group() })
+            } else {
+                (share < 0.0).then(|| Finding::NegativeWeight { group: group(), weight: share })
+            });
         }
         if is_short {
             result.evidence.findings.push(Finding::WeightsSum { sum });

@@ -17,8 +17,10 @@ const DRAWS: u64 = 23;
 const DOUBTFUL: f64 = 2e-4;
 /// Points a side below which draws may differ whatever the difference.
 const DOUBTFUL_POINTS: usize = 3;
-/// Lag-1 coefficients below this are not worth a word at 60 points (their standard error is 0.13).
+/// Lag-1 coefficients below this are not worth a word, however many points there are.
 const LAG_MIN: f64 = 0.3;
+/// Standard errors (one over the root of the number of points) within which a coefficient may be chance.
+const LAG_ERRORS: f64 = 2.0;
 /// The share of false alarms of equal arms with 60 points, both sides watched, by lag-1 coefficient: measured on Kayenta's
 /// judge with autoregressive series, 20,000 trials each.
 const FALSE_ALARMS: [(f64, f64); 6] =
@@ -89,13 +91,17 @@ fn of_spread(experiment: Summary, control: Summary, compared: &Compared) -> Opti
 }
 
 fn of_autocorrelation(memory: &Memory) -> Option<Finding> {
-    let sides = [lag_one(&memory.experiment), lag_one(&memory.control)];
-    let lag_one = sides.into_iter().flatten().fold(0.0, f64::max);
+    let told = |side: &[f64]| {
+        let least = LAG_MIN.max(LAG_ERRORS / (side.len() as f64).sqrt());
+        lag_one(side).filter(|coefficient| least <= *coefficient)
+    };
+    let lag_one =
+        [&memory.experiment, &memory.control].into_iter().filter_map(|side| told(side)).reduce(f64::max)?;
     let above =
         FALSE_ALARMS.iter().position(|(at, _)| lag_one <= *at).unwrap_or(FALSE_ALARMS.len() - 1).max(1);
     let ((x0, y0), (x1, y1)) = (FALSE_ALARMS[above - 1], FALSE_ALARMS[above]);
     let false_alarm_percent = y0 + (y1 - y0) * (lag_one - x0) / (x1 - x0);
-    (LAG_MIN <= lag_one).then_some(Finding::Autocorrelated { lag_one, false_alarm_percent })
+    Some(Finding::Autocorrelated { lag_one, false_alarm_percent })
 }
 
 /// Both sides constant and different: how far apart, and whether other draws of the noise say otherwise.
