@@ -4,7 +4,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::panic)] // tests read files
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use serin_judge::source::mix::{Series, mix};
@@ -12,16 +11,8 @@ use serin_judge::{Input, PairResult, judge};
 
 /// The rows of one kind; none without the recordings.
 fn rows(kind: &str) -> Option<Vec<Value>> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared =
-        std::env::var_os("SERIN_SHARED").map_or_else(|| here.join("../../../../shared"), PathBuf::from);
-    let path = shared.join("vectors/kayenta/derived.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("CI").is_none(), "no recorded answers in {}", path.display());
-        println!("skipped: the chosen runs, which are not beside the repository");
-        return None;
-    };
-    let all: Value = serde_json::from_str(&text).unwrap();
+    let path = serin_needs::shared("vectors/kayenta/derived.json")?;
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     Some(all[kind].as_array().unwrap().clone())
 }
 

@@ -2,8 +2,6 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::panic)] // tests read files
 
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value, json};
 use serin_judge::source::{prometheus, scope::Scope};
 use serin_judge::{CanaryConfig, Metric};
@@ -22,16 +20,8 @@ fn answer(inputs: &Value, query: &Value) -> Result<String, String> {
 
 #[test]
 fn every_query_is_kayentas() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared =
-        std::env::var_os("SERIN_SHARED").map_or_else(|| here.join("../../../../shared"), PathBuf::from);
-    let path = shared.join("vectors/kayenta/derived.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("CI").is_none(), "no recorded answers in {}", path.display());
-        println!("skipped: the recorded queries, which are not beside the repository");
-        return;
-    };
-    let all: Value = serde_json::from_str(&text).unwrap();
+    let Some(path) = serin_needs::shared("vectors/kayenta/derived.json") else { return };
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let (mut queries, mut templates) = (0, 0);
     for row in all["queries"].as_array().unwrap().iter().filter(|row| row["source"] == "prometheus") {
         let got = answer(&row["inputs"], &row["inputs"]["query"]);
