@@ -391,6 +391,7 @@ fn queries() -> tempfile::TempDir {
         ("other-scope.json", &request(json!({"other": pair}))),
         ("one-side.json", &request(json!({"default": {"controlScope": scope("v1")}}))),
         ("token", "secret\n"),
+        ("empty", "\n"),
     ])
 }
 
@@ -444,4 +445,6 @@ fn data_come_from_prometheus() {
     );
     text += &run("good.json", &["--canary", "v2", "-p", "p.json"]);
     insta::assert_snapshot!(text.replace(&address, "HOST"));
+    let empty = run("good.json", &[&flags[..], &["--token-file", "empty"]].concat());
+    assert!(empty.contains("Error: empty: there is no token in it\n") && empty.contains("exit 65"), "{empty}");
 }

@@ -61,7 +61,11 @@ pub(super) async fn fetch(
         Some(path) => {
             let text = tokio::task::block_in_place(|| contents(path, TOKEN_BYTES_MAX))?;
             let wrong = |_| Trouble::Data(format!("{}: the token is not text", path.display()));
-            Some(String::from_utf8(text).map_err(wrong)?)
+            let token = String::from_utf8(text).map_err(wrong)?;
+            if token.trim().is_empty() {
+                return Err(Trouble::Data(format!("{}: there is no token in it", path.display())));
+            }
+            Some(token)
         }
     };
     let source = Prometheus::new(address, token.as_deref(), Limits::default())
