@@ -81,10 +81,6 @@ pub(super) fn series(canary: &[f64], baseline: &[f64]) -> Option<String> {
     let bottom = HEIGHT - 4.0;
     say::add(&mut body, format_args!("<text x={LEFT} y={bottom}>1</text>"));
     say::add(&mut body, format_args!("<text x={} y={bottom} class=end>{longest}</text>", WIDTH - RIGHT));
-    say::add(
-        &mut body,
-        format_args!("<text x={} y={bottom} class=middle>values in time</text>", WIDTH / 2.0),
-    );
     for (class, side) in [("baseline", baseline), ("canary", canary)] {
         body.push_str(&line(class, side, &x, &y));
     }
