@@ -300,6 +300,8 @@ fn many_are_judged_line_by_line() {
     text += &session(folder.path(), &["--jsonl", "-", "--pass", "95"], "");
     text += &session(folder.path(), &["--jsonl", "-"], "");
     insta::assert_snapshot!(text);
+    let directory = session(folder.path(), &["--jsonl", "."], "");
+    assert!(directory.contains("Error: .: after line 0: ") && directory.contains("exit 66"), "{directory}");
 }
 
 #[test]
@@ -446,5 +448,8 @@ fn data_come_from_prometheus() {
     text += &run("good.json", &["--canary", "v2", "-p", "p.json"]);
     insta::assert_snapshot!(text.replace(&address, "HOST"));
     let empty = run("good.json", &[&flags[..], &["--token-file", "empty"]].concat());
-    assert!(empty.contains("Error: empty: there is no token in it\n") && empty.contains("exit 65"), "{empty}");
+    assert!(
+        empty.contains("Error: empty: there is no token in it\n") && empty.contains("exit 65"),
+        "{empty}"
+    );
 }

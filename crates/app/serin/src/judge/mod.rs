@@ -119,9 +119,12 @@ fn judge_many(path: &Path) -> Result<ExitCode, Trouble> {
         lines::judge_lines(source, sink, workers, &mut progress)
     };
     progress.end();
-    let tally = tally?;
-    if 0 < tally.failed {
-        let (name, lines::Tally { lines, failed }) = (documents::name(path), tally);
+    let name = documents::name(path);
+    let lines::Tally { lines, failed } = tally.map_err(|trouble| match trouble {
+        Trouble::NoInput(why) => Trouble::NoInput(format!("{name}: {why}")),
+        other => other,
+    })?;
+    if 0 < failed {
         return Err(Trouble::Data(format!("{name}: {failed} of {lines} lines could not be judged")));
     }
     Ok(ExitCode::SUCCESS)

@@ -115,7 +115,7 @@ impl fmt::Display for Finding {
             Self::ConstantSeries { relative } => write!(
                 f,
                 "both series are constant and {:.4} % apart: without variance every difference counts; set \
-                 effectSize.allowedIncrease",
+                 effectSize.allowedIncrease or allowedDecrease",
                 relative * 100.0
             ),
             Self::NoiseDecides { other } => write!(
