@@ -221,6 +221,29 @@ fn what_would_have_changed_the_label_does_change_it() {
     assert_eq!(pass.results[0].found.label, Label::Pass);
     let text = pass.results[0].evidence.what_if.unwrap().to_string();
     assert_eq!(text, "High if effectSize.allowedIncrease <= 1.500000");
+    // What is shown is rounded, and is true all the same.
+    for (factor, direction, option, other) in [
+        (1.200_000_4, "increase", "allowedIncrease", 2.0),
+        (1.200_000_6, "increase", "allowedIncrease", 2.0),
+        (0.800_000_4, "decrease", "allowedDecrease", 0.5),
+        (0.800_000_6, "decrease", "allowedDecrease", 0.5),
+    ] {
+        let changed: Vec<f64> = base.iter().map(|v| v * factor).collect();
+        let judged =
+            |effect: &Value| run(&json!({"direction": direction, "effectSize": effect}), &changed, &base);
+        for effect in [json!({}), json!({option: other})] {
+            let what_if = judged(&effect).results[0].evidence.what_if.unwrap();
+            let text = what_if.to_string();
+            let shown: f64 = text.rsplit(' ').next().unwrap().parse().unwrap();
+            let setting = match () {
+                () if text.contains("> ") => shown + 1e-9,
+                () if text.contains("< ") => shown - 1e-9,
+                () => shown,
+            };
+            let label = judged(&json!({option: setting})).results[0].found.label;
+            assert_eq!(label, what_if.label, "{factor} {text}");
+        }
+    }
     let other_way = run(&json!({"direction": "decrease"}), &more, &base);
     assert_eq!(
         other_way.results[0].evidence.what_if.unwrap().to_string(),

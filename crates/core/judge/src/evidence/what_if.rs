@@ -29,14 +29,23 @@ pub enum Change {
     WatchBothSides,
 }
 
+/// Six decimals of an effect are shown.
+const DECIMAL: f64 = 1e6;
+
 impl fmt::Display for WhatIf {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{} if ", self.label.as_str())?;
+        // Rounded to the side on which what is said stays true of the number that is shown.
+        let rounded = |effect: f64, to: fn(f64) -> f64| {
+            let scaled = to(effect * DECIMAL) / DECIMAL;
+            if scaled.is_finite() { scaled } else { effect }
+        };
+        let (up, down) = (|effect| rounded(effect, f64::ceil), |effect| rounded(effect, f64::floor));
         match self.change {
-            Change::IncreaseAbove(effect) => write!(f, "effectSize.allowedIncrease > {effect:.6}"),
-            Change::IncreaseAtMost(effect) => write!(f, "effectSize.allowedIncrease <= {effect:.6}"),
-            Change::DecreaseBelow(effect) => write!(f, "effectSize.allowedDecrease < {effect:.6}"),
-            Change::DecreaseAtLeast(effect) => write!(f, "effectSize.allowedDecrease >= {effect:.6}"),
+            Change::IncreaseAbove(effect) => write!(f, "effectSize.allowedIncrease > {:.6}", up(effect)),
+            Change::IncreaseAtMost(effect) => write!(f, "effectSize.allowedIncrease <= {:.6}", down(effect)),
+            Change::DecreaseBelow(effect) => write!(f, "effectSize.allowedDecrease < {:.6}", down(effect)),
+            Change::DecreaseAtLeast(effect) => write!(f, "effectSize.allowedDecrease >= {:.6}", up(effect)),
             Change::WatchBothSides => f.write_str("direction were \"either\""),
         }
     }
