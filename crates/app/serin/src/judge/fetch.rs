@@ -1,5 +1,7 @@
 //! Data from Prometheus: the queries of the configuration, asked for both sides, and their answers made into pairs.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -187,11 +189,31 @@ fn pair(scopes: &[Sides], answers: Vec<Vec<mix::Series>>) -> Result<Table, Troub
 fn remarks(scopes: &[Sides]) -> Vec<String> {
     let names =
         scopes.iter().flat_map(|(_, control, experiment)| [&control.scope, &experiment.scope]).flatten();
-    let mut odd: Vec<&String> = names.filter(|name| name.contains(['"', '\\', '{', '}', ','])).collect();
-    odd.dedup();
+    let odd: BTreeSet<&String> = names.filter(|name| name.contains(['"', '\\', '{', '}', ','])).collect();
     odd.iter()
         .map(|name| {
             format!("the scope {name:?} stands in the queries as it is, with what PromQL makes of it")
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_scope_is_told_of_once_however_many_metrics_it_has() {
+        let scope = |name: &str| Scope {
+            scope: Some(name.to_owned()),
+            location: None,
+            project: None,
+            start: Timestamp::UNIX_EPOCH,
+            end: Timestamp::UNIX_EPOCH,
+            step: 60,
+            extended_scope_params: None,
+        };
+        let (metric, control, experiment) = (Metric::default(), scope("a{"), scope("b,c"));
+        let told = remarks(&[(&metric, &control, &experiment), (&metric, &control, &experiment)]);
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
 }
