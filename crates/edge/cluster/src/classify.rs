@@ -8,6 +8,9 @@ use crate::{Failure, Verb};
 
 /// The longest answer text that is kept: enough to read, not enough to fill a condition with a page of HTML.
 const MESSAGE_CHARS_MAX: usize = 1024;
+/// The longest wait that an answer may ask for: API servers ask for seconds. A proxy's page of maintenance asks for hours,
+/// in which a watch would stand still and objects be left alone, long after the API is back.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// Kubernetes' `Status` object, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
@@ -58,7 +61,8 @@ pub(crate) fn of_status(
     let about_uid =
         !causes.is_empty() && causes.iter().all(|cause| cause.field.as_deref() == Some("metadata.uid"));
     let retry_after = retry_after
-        .or((details.retry_after_seconds > 0).then(|| Duration::from_secs(details.retry_after_seconds)));
+        .or((details.retry_after_seconds > 0).then(|| Duration::from_secs(details.retry_after_seconds)))
+        .map(|wait| wait.min(RETRY_AFTER_MAX));
     match (code, reason.as_str()) {
         (409, "AlreadyExists") => Failure::Refused { code, reason, message },
         (409, _) => Failure::Conflict { message },
@@ -125,14 +129,21 @@ mod tests {
     }
 
     #[test]
-    fn the_api_may_say_how_long_to_wait() {
-        let body = json!({"details": {"retryAfterSeconds": 7}}).to_string();
-        let wait = |header| match answer(429, body.as_bytes(), header, None) {
-            Failure::Unreachable { retry_after, .. } => retry_after,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(wait(None), Some(Duration::from_secs(7)));
-        assert_eq!(wait(Some(Duration::from_secs(1))), Some(Duration::from_secs(1)), "the header wins");
+    fn the_api_may_say_how_long_to_wait_within_a_bound() {
+        let secs = Duration::from_secs;
+        for (case, header, body, expected) in [
+            ("nobody says", None, 0, None),
+            ("the body says", None, 7, Some(secs(7))),
+            ("the header wins", Some(secs(1)), 7, Some(secs(1))),
+            ("a page of maintenance", Some(secs(86_400)), 0, Some(RETRY_AFTER_MAX)),
+            ("more than a clock can hold", None, u64::MAX, Some(RETRY_AFTER_MAX)),
+        ] {
+            let body = json!({"details": {"retryAfterSeconds": body}}).to_string();
+            let Failure::Unreachable { retry_after, .. } = answer(429, body.as_bytes(), header, None) else {
+                panic!("{case}")
+            };
+            assert_eq!(retry_after, expected, "{case}");
+        }
     }
 
     #[test]
