@@ -6,7 +6,7 @@ mod world;
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::Key;
-use world::World;
+use world::{World, routed};
 
 fn rollout(world: &mut World, replicas: i64, canary: Value) -> Key {
     world.create(
@@ -92,22 +92,8 @@ fn ready_pods_of_an_old_version_are_not_drained_beyond_the_reserve() {
 #[test]
 fn a_dynamic_stable_version_is_whole_while_no_weight_is_recorded() {
     let mut world = World::new();
-    for name in ["canary", "stable"] {
-        world.create(
-            kinds::SERVICE,
-            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
-        );
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
-    world.create(
-        kinds::INGRESS,
-        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
-    );
-    let canary = json!({
-        "dynamicStableScale": true, "canaryService": "canary", "stableService": "stable",
-        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": [{"setWeight": 50}, {"pause": {}}],
-    });
+    let steps = json!([{"setWeight": 50}, {"pause": {}}]);
+    let canary = routed(&mut world, json!({"dynamicStableScale": true, "steps": steps}));
     let key = rollout(&mut world, 4, canary);
     world.until("the first version", |world| is_phase(world, &key, "Healthy"));
     world.patch(&key, &json!({"status": {"canary": {"weights": null}}}));
@@ -128,22 +114,8 @@ fn a_dynamic_stable_version_is_whole_while_no_weight_is_recorded() {
 #[test]
 fn a_dynamic_stable_version_is_not_scaled_down_by_an_old_look_at_the_rollout() {
     let mut world = World::new();
-    for name in ["canary", "stable"] {
-        world.create(
-            kinds::SERVICE,
-            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
-        );
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
-    world.create(
-        kinds::INGRESS,
-        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
-    );
-    let canary = json!({
-        "dynamicStableScale": true, "canaryService": "canary", "stableService": "stable",
-        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": [{"setWeight": 75}, {"pause": {}}],
-    });
+    let steps = json!([{"setWeight": 75}, {"pause": {}}]);
+    let canary = routed(&mut world, json!({"dynamicStableScale": true, "steps": steps}));
     let key = rollout(&mut world, 4, canary);
     world.until("the first version", |world| is_phase(world, &key, "Healthy"));
     image(&mut world, &key, "demo:2");
@@ -170,22 +142,8 @@ fn a_dynamic_stable_version_is_not_scaled_down_by_an_old_look_at_the_rollout() {
 #[test]
 fn a_dynamic_stable_version_is_not_scaled_down_while_traffic_comes_back_to_it() {
     let mut world = World::new();
-    for name in ["canary", "stable"] {
-        world.create(
-            kinds::SERVICE,
-            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
-        );
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
-    world.create(
-        kinds::INGRESS,
-        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
-    );
-    let canary = json!({
-        "dynamicStableScale": true, "canaryService": "canary", "stableService": "stable",
-        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": [{"setWeight": 50}, {"pause": {}}],
-    });
+    let steps = json!([{"setWeight": 50}, {"pause": {}}]);
+    let canary = routed(&mut world, json!({"dynamicStableScale": true, "steps": steps}));
     let key = rollout(&mut world, 4, canary);
     world.until("the first version", |world| is_phase(world, &key, "Healthy"));
     image(&mut world, &key, "demo:2");

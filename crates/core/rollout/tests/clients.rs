@@ -6,7 +6,7 @@ mod world;
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::{Answers, Change, Key, Object, Observed, Plan};
-use world::World;
+use world::{World, routed};
 
 fn template(image: &str) -> Value {
     json!({"metadata": {"labels": {"app": "demo"}}, "spec": {"containers": [{"name": "web", "image": image}]}})
@@ -23,23 +23,6 @@ fn rollout(world: &mut World, first: &str, canary: Value) -> Key {
         },
     });
     world.create(kinds::ROLLOUT, body)
-}
-
-/// Two Services and an Ingress, and a canary strategy that uses them.
-fn routed(world: &mut World, steps: Value) -> Value {
-    for name in ["canary", "stable"] {
-        world.create(
-            kinds::SERVICE,
-            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
-        );
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
-    world.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
-    json!({
-        "canaryService": "canary", "stableService": "stable",
-        "trafficRouting": {"nginx": {"stableIngress": "web"}}, "steps": steps,
-    })
 }
 
 fn image(world: &mut World, key: &Key, image: &str) {
@@ -133,7 +116,7 @@ fn that_an_update_has_begun_is_told_once_until_one_is_completed() {
 #[test]
 fn without_steps_the_router_sends_nothing_before_the_promotion() {
     let mut w = World::new();
-    let canary = routed(&mut w, json!([]));
+    let canary = routed(&mut w, json!({}));
     let key = rollout(&mut w, "demo:1", canary);
     w.until("healthy", |w| is(w, &key, "Healthy"));
     image(&mut w, &key, "demo:2");
@@ -150,7 +133,7 @@ fn a_stable_version_without_pods_holds_no_update_up() {
         [(timed, false), (json!([]), false), (json!([{"setWeight": 50}, {"pause": {}}]), true)]
     {
         let mut w = World::new();
-        let canary = routed(&mut w, steps.clone());
+        let canary = routed(&mut w, json!({"steps": steps}));
         let key = rollout(&mut w, "demo:bad", canary);
         w.wait(60);
         image(&mut w, &key, "demo:2");
@@ -240,7 +223,7 @@ fn a_step_down_takes_the_traffic_before_the_pods() {
     for dynamic in [false, true] {
         let mut w = World::new();
         let steps = json!([{"setWeight": 100}, {"pause": {}}, {"setWeight": 25}, {"pause": {}}, {"setWeight": 0}, {"pause": {}}]);
-        let mut canary = routed(&mut w, steps);
+        let mut canary = routed(&mut w, json!({"steps": steps}));
         canary["dynamicStableScale"] = json!(dynamic);
         let key = rollout(&mut w, "demo:1", canary);
         w.until("healthy", |w| is(w, &key, "Healthy"));
@@ -270,7 +253,7 @@ fn carries(world: &World) {
 #[test]
 fn what_is_not_there_yet_is_a_condition_and_what_is_gone_is_news_too() {
     let mut w = World::new();
-    let canary = routed(&mut w, json!([]));
+    let canary = routed(&mut w, json!({}));
     let service = kinds::SERVICE.key("seed", "stable");
     let body = w.objects.remove(&service).unwrap();
     let key = rollout(&mut w, "demo:1", canary);

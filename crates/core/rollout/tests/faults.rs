@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::{Key, Tolerance};
-use world::World;
+use world::{World, route};
 
 /// How many seeds each story is tried with.
 const SEEDS: u64 = 8;
@@ -29,18 +29,7 @@ impl Dice {
 }
 
 fn seed(world: &mut World, canary: Value) -> Key {
-    for name in ["canary", "stable"] {
-        world.create(
-            kinds::SERVICE,
-            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
-        );
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
-    world.create(
-        kinds::INGRESS,
-        json!({"metadata": {"name": "web"}, "spec": {"rules": [{"http": {"paths": paths}}]}}),
-    );
+    route(world);
     world.create(
         kinds::ROLLOUT,
         json!({

@@ -6,7 +6,7 @@ mod world;
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::{Change, Key, Refused};
-use world::World;
+use world::{World, routed};
 
 fn template(image: &str) -> Value {
     json!({"metadata": {"labels": {"app": "demo"}}, "spec": {"containers": [{"name": "web", "image": image}]}})
@@ -24,24 +24,6 @@ fn rollout(world: &mut World, replicas: i64, canary: Value, more: Value) -> Key 
     });
     world::merge(&mut body["spec"], &more);
     world.create(kinds::ROLLOUT, body)
-}
-
-/// Two Services and an Ingress, and a canary strategy that uses them.
-fn routed(world: &mut World, more: Value) -> Value {
-    for name in ["canary", "stable"] {
-        world.create(
-            kinds::SERVICE,
-            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
-        );
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
-    world.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
-    let mut canary = json!({
-        "canaryService": "canary", "stableService": "stable", "trafficRouting": {"nginx": {"stableIngress": "web"}},
-    });
-    world::merge(&mut canary, &more);
-    canary
 }
 
 fn image(world: &mut World, key: &Key, image: &str) {
@@ -165,7 +147,7 @@ fn so_many_available_pods_as_are_said_to_be_enough_are_enough() {
         let key = rollout(&mut w, 4, canary, json!({}));
         w.until("healthy", |w| is(w, &key, "Healthy"));
         image(&mut w, &key, "demo:2");
-        while w.pass() {}
+        w.plan_out();
         w.run_sets();
         // One of the two canary pods never gets ready.
         let of = |(key, body): &(&Key, &Value)| {
@@ -192,9 +174,9 @@ fn a_dynamic_stable_version_takes_traffic_back_only_when_its_pods_are_there() {
     assert_eq!((pods(&w, "demo:2"), weight(&w)), (1, "25".to_owned()));
     let withdrawn = hash(&w, "demo:2").clone();
     image(&mut w, &key, "demo:1");
-    while w.pass() {}
+    w.plan_out();
     w.run_sets();
-    while w.pass() {}
+    w.plan_out();
     assert_eq!((pods(&w, "demo:1"), pods(&w, "demo:2")), (4, 1), "the fourth is not ready");
     let weights = &w.get(&key)["status"]["canary"]["weights"];
     assert_eq!(
@@ -347,9 +329,9 @@ fn a_workload_is_scaled_down_as_it_is_told_to_be() {
         let deployment = w.create(kinds::DEPLOYMENT, body);
         let key = rollout(&mut w, 4, json!({}), spec);
         let size = |w: &World| w.get(&deployment)["spec"]["replicas"].clone();
-        while w.pass() {}
+        w.plan_out();
         w.run_sets();
-        while w.pass() {}
+        w.plan_out();
         assert_eq!(size(&w), 4, "{mode}: nothing is ready yet");
         let two: Vec<Key> = w.objects.keys().filter(|key| key.kind == kinds::POD).take(2).cloned().collect();
         for (name, wanted) in [("demo:bad", half_way), ("demo:1", end)] {

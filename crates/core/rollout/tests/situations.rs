@@ -6,7 +6,7 @@ mod world;
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::{Key, Refused};
-use world::World;
+use world::{World, routed};
 
 fn rollout(replicas: i64, canary: Value, more: Value) -> Value {
     let mut body = json!({
@@ -369,18 +369,9 @@ fn ten_pods_move_one_by_one_and_never_fewer_than_ten_serve() {
 #[test]
 fn two_pods_are_asked_for_where_two_are_the_least() {
     let mut w = World::new();
-    for name in ["canary", "stable"] {
-        w.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
-    w.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
-    let canary = json!({
-        "canaryService": "canary", "stableService": "stable", "minPodsPerReplicaSet": 2,
-        "trafficRouting": {"nginx": {"stableIngress": "web"}},
-        "steps": [{"setWeight": 25}, {"pause": {}}, {"setCanaryScale": {"replicas": 3}}, {"pause": {}},
-            {"setCanaryScale": {"matchTrafficWeight": true}}, {"pause": {}}],
-    });
+    let steps = json!([{"setWeight": 25}, {"pause": {}}, {"setCanaryScale": {"replicas": 3}}, {"pause": {}},
+        {"setCanaryScale": {"matchTrafficWeight": true}}, {"pause": {}}]);
+    let canary = routed(&mut w, json!({"minPodsPerReplicaSet": 2, "steps": steps}));
     let key = w.create(kinds::ROLLOUT, rollout(4, canary, json!({})));
     w.until("healthy", |w| is(w, &key, "Healthy"));
     image(&mut w, &key, "demo:2");
@@ -390,21 +381,6 @@ fn two_pods_are_asked_for_where_two_are_the_least() {
         w.patch(&key, &json!({"status": {"pauseConditions": null}}));
     }
     w.until("healthy", |w| is(w, &key, "Healthy"));
-}
-
-/// Two Services and an Ingress, and a canary strategy that uses them.
-fn routed(w: &mut World, more: Value) -> Value {
-    for name in ["canary", "stable"] {
-        w.create(kinds::SERVICE, json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}));
-    }
-    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
-    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
-    w.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
-    let mut canary = json!({
-        "canaryService": "canary", "stableService": "stable", "trafficRouting": {"nginx": {"stableIngress": "web"}},
-    });
-    world::merge(&mut canary, &more);
-    canary
 }
 
 #[test]
@@ -421,7 +397,7 @@ fn old_pods_that_wait_or_end_slowly_make_no_finished_update_late() {
     w.until("healthy", |w| is(w, &key, "Healthy"));
     for _ in 0..12 {
         w.now = w.now.plus(std::time::Duration::from_secs(1));
-        while w.pass() {}
+        w.plan_out();
         assert!(is(&w, &key, "Healthy"), "{}", w.dump());
     }
     assert_eq!(pods(&w, "demo:2"), 0, "scaled down when the delay was over");

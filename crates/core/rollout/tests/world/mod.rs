@@ -266,6 +266,11 @@ impl World {
         wrote
     }
 
+    /// Passes until one writes nothing, while ReplicaSets and pods stay as they are.
+    pub fn plan_out(&mut self) {
+        assert!((0..PASSES_MAX).any(|_| !self.pass()), "no rest after {PASSES_MAX} passes");
+    }
+
     /// Runs everything at this instant until nothing changes any more.
     pub fn settle(&mut self) {
         for _ in 0..PASSES_MAX {
@@ -404,6 +409,29 @@ impl World {
             self.store(key, set);
         }
     }
+}
+
+/// Two Services, and an Ingress whose traffic goes to one of them.
+pub fn route(world: &mut World) {
+    for name in ["canary", "stable"] {
+        world.create(
+            kinds::SERVICE,
+            json!({"metadata": {"name": name}, "spec": {"selector": {"app": "demo"}}}),
+        );
+    }
+    let backend = json!({"service": {"name": "stable", "port": {"number": 80}}});
+    let rule = json!({"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}});
+    world.create(kinds::INGRESS, json!({"metadata": {"name": "web"}, "spec": {"rules": [rule]}}));
+}
+
+/// What [`route`] makes, and a canary strategy that uses it, with `more`.
+pub fn routed(world: &mut World, more: Value) -> Value {
+    route(world);
+    let mut canary = json!({
+        "canaryService": "canary", "stableService": "stable", "trafficRouting": {"nginx": {"stableIngress": "web"}},
+    });
+    merge(&mut canary, &more);
+    canary
 }
 
 /// RFC 7396.
