@@ -287,8 +287,11 @@ async fn pods_move_step_by_step_and_nobody_notices() -> Result<()> {
     stage.until("all pods are moved", |view| wanted(view) == (0, 11) && ready(view) == (0, 11)).await?;
     watch.end(ground.served).await?;
 
+    let (code, said) = run(shift(&ground, &stage, &steps)?, AT_ONCE).await?;
+    ensure!(code == Some(0) && said.contains("nothing to do"), "the same command again: {code:?} {said}");
     let (code, said) = run(shift(&ground, &stage, &["--abort"])?, AT_ONCE).await?;
     ensure!(code == Some(0) && said.contains("no shift"), "abort of nothing: {code:?} {said}");
+    ensure!(wanted(&stage.view()) == (0, 11), "what is done was moved again");
     stage.close().await
 }
 
@@ -353,6 +356,7 @@ async fn what_cannot_be_is_refused_at_once_with_its_reason() -> Result<()> {
         ("service \"other\" does not select", &["--service", "other"]),
         ("after a last step of 100 percent", &["--steps", "50", "--delete-old"]),
         ("there are no pods to move", &["--total", "0"]),
+        ("timeout must be at least a second", &["--timeout", "0s"]),
     ]);
     for (words, more) in cases {
         let (code, said) = run(shift(&ground, &stage, more)?, AT_ONCE).await?;

@@ -140,9 +140,16 @@ async fn find(args: &ShiftArgs, connection: &Connection) -> anyhow::Result<Pair>
 
 /// The shift to run, written down if it is new or now goes back; none when there is nothing to do.
 async fn decide(args: &ShiftArgs, pair: &Pair, state: Option<State>) -> anyhow::Result<Option<State>> {
+    let ended = state.as_ref().filter(|state| state.phase == Phase::Done && state.order.from == args.from);
+    let was_done = ended.is_some_and(|_| pair.from.as_ref().is_none_or(wants_none));
     let Some(state) = state.filter(|state| !state.is_over()) else {
         if args.abort {
             eprintln!("no shift to {:?} is under way", args.to);
+            return Ok(None);
+        }
+        // Whoever repeats the command of a shift that is done must not send its pods back.
+        if was_done && args.total.is_none() {
+            eprintln!("nothing to do: the shift from {:?} to {:?} is done", args.from, args.to);
             return Ok(None);
         }
         return begin(args, pair).await.map(Some);
@@ -186,12 +193,28 @@ async fn begin(args: &ShiftArgs, pair: &Pair) -> anyhow::Result<State> {
     let counts = pods.counts();
     let order = order_of(args, counts.canary.saturating_add(counts.stable));
     order.check(&args.to)?;
+    if counts.stable == 0 && args.total.is_none() {
+        bail!(
+            "deployment {:?} wants no pods, so there are none to move: scale it up, or give --total",
+            args.from
+        );
+    }
     examine(args, pair, from).await?;
+    let (wanted, ready) = (counts.canary.saturating_add(counts.stable), pods.ready());
+    if ready < wanted {
+        eprintln!(
+            "Warning: {ready} of {wanted} pods are ready, and the shift keeps as many ready as there are when it moves the first: wait until all are ready, if they can be"
+        );
+    }
     let state = State::begin(order, &pods, clock::system()());
     if !args.dry_run {
         keep(pair, &state).await?;
     }
     Ok(state)
+}
+
+fn wants_none(deployment: &Object) -> bool {
+    shift::pods(deployment, None).is_ok_and(|pods| pods.new.spec == 0)
 }
 
 fn order_of(args: &ShiftArgs, total: u32) -> Order {

@@ -27,6 +27,13 @@ impl Pods {
     pub fn counts(&self) -> Counts {
         Counts { canary: self.new.spec, stable: self.old.map_or(0, |old| old.spec) }
     }
+
+    /// Pods of both that are available, as far as they are wanted.
+    #[must_use]
+    pub fn ready(&self) -> u32 {
+        let ready = |set: Set| set.available.min(set.spec);
+        ready(self.new).saturating_add(self.old.map_or(0, ready))
+    }
 }
 
 /// What a pass decided.
@@ -55,6 +62,8 @@ pub fn advance(state: &State, pods: &Pods, now: Moment) -> Next {
     if !pods.settled {
         return Next { wake: patience_ends(state), ..stay };
     }
+    let state = &risen(state, pods);
+    let stay = Next { state: state.clone(), ..stay };
     let goal = match pods.old {
         Some(_) => state.goal(),
         None => Counts { canary: state.whole(), stable: 0 },
@@ -76,6 +85,16 @@ pub fn advance(state: &State, pods: &Pods, now: Moment) -> Next {
         return wait(state, stay, now);
     }
     Next { state: arrive(state, pods, now), ..stay }.with_pause()
+}
+
+/// The same with the floor where the pods have come to be that were there before: a shift that began in a dip must not
+/// lead back into it. Once pods have moved, those that come are its own, and say nothing of what was.
+fn risen(state: &State, pods: &Pods) -> State {
+    let (mut state, counts) = (state.clone(), pods.counts());
+    if (counts.stable, counts.canary) == (state.before.from, state.before.to) {
+        state.before.ready = state.before.ready.max(pods.ready());
+    }
+    state
 }
 
 /// The shift has not arrived and cannot move on: it waits for pods, and goes back when it has waited too long.
@@ -125,7 +144,13 @@ fn patience_ends(state: &State) -> Option<Moment> {
 /// all goes well, a thousand passes at most.
 #[must_use]
 pub fn preview(state: &State, pods: &Pods, now: Moment) -> Vec<(State, Counts)> {
-    let (mut state, mut pods, mut now) = (state.clone(), Pods { settled: true, ..*pods }, now);
+    let ready = |spec: u32| Set { spec, available: spec };
+    let all_ready = |counts: Counts| Pods {
+        new: ready(counts.canary),
+        old: pods.old.map(|_| ready(counts.stable)),
+        settled: true,
+    };
+    let (mut state, mut pods, mut now) = (state.clone(), all_ready(pods.counts()), now);
     let mut passes = Vec::new();
     while !state.is_over() && passes.len() < PREVIEW_MAX {
         let next = advance(&state, &pods, now);
@@ -136,12 +161,7 @@ pub fn preview(state: &State, pods: &Pods, now: Moment) -> Vec<(State, Counts)> 
             }
             continue;
         }
-        let ready = |spec: u32| Set { spec, available: spec };
-        pods = Pods {
-            new: ready(next.counts.canary),
-            old: pods.old.map(|_| ready(next.counts.stable)),
-            settled: true,
-        };
+        pods = all_ready(next.counts);
         state = next.state;
         passes.push((state.clone(), next.counts));
     }

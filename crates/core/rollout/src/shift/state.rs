@@ -39,7 +39,7 @@ pub struct Before {
     pub from: u32,
     /// Pods that the new Deployment wanted.
     pub to: u32,
-    /// Pods of both that were available.
+    /// The most pods of both that were available before the first was moved: never fewer, by our doing.
     pub ready: u32,
 }
 
@@ -91,6 +91,9 @@ pub enum InvalidState {
     /// The old Deployment would be deleted while it has pods.
     #[error("the old Deployment can only be deleted after a last step of 100 percent, not {0}")]
     KeepsOld(u32),
+    /// It would go back before any pod can be ready.
+    #[error("the timeout must be at least a second, such as 10m: a new pod needs some time to be ready")]
+    NoPatience,
     /// A Deployment cannot be shifted to itself.
     #[error("the old and the new Deployment are both {0:?}")]
     Itself(String),
@@ -117,6 +120,9 @@ impl Order {
         if self.delete_old && last != 100 {
             return Err(InvalidState::KeepsOld(last));
         }
+        if self.timeout_seconds == 0 {
+            return Err(InvalidState::NoPatience);
+        }
         Ok(())
     }
 }
@@ -126,8 +132,7 @@ impl State {
     #[must_use]
     pub fn begin(order: Order, pods: &Pods, now: Moment) -> Self {
         let old = pods.old.unwrap_or_default();
-        let ready = old.available.min(old.spec).saturating_add(pods.new.available.min(pods.new.spec));
-        let before = Before { from: old.spec, to: pods.new.spec, ready };
+        let before = Before { from: old.spec, to: pods.new.spec, ready: pods.ready() };
         let now = now.truncated();
         Self {
             order,

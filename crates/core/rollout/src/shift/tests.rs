@@ -73,9 +73,7 @@ impl World {
     }
 
     fn ready(&self) -> u32 {
-        let pods = self.pods();
-        let ready = |set: Set| set.available.min(set.spec);
-        ready(pods.new) + pods.old.map_or(0, ready)
+        self.pods().ready()
     }
 
     fn writes(&self) -> (Vec<Write>, Option<Moment>) {
@@ -260,6 +258,26 @@ fn a_shift_with_an_unready_pod_in_the_old_deployment_still_ends() {
 }
 
 #[test]
+fn a_shift_that_begins_in_a_dip_does_not_lead_back_into_it() {
+    let mut world = World::new(10, 1);
+    let key = DEPLOYMENT.key("n", "v1");
+    world.objects.get_mut(&key).unwrap()["status"]["availableReplicas"] = json!(4);
+    world.begin(order(&[10, 50, 100], 11));
+    for _ in 0..6 {
+        for write in world.writes().0 {
+            world.apply(&write);
+        }
+        world.controllers();
+    }
+    assert_eq!(
+        (world.ready(), world.pods().counts().stable),
+        (11, 10),
+        "held at the first step, all are ready"
+    );
+    assert_eq!(world.run(11).phase, Phase::Done);
+}
+
+#[test]
 fn a_lost_old_deployment_does_not_hold_the_shift() {
     let mut world = World::new(4, 1);
     world.begin(order(&[20, 100], 5));
@@ -321,6 +339,7 @@ fn absurd_orders_are_refused_with_the_remedy() {
         (order(&[101], 1), "steps must rise"),
         (order(&[100], 0), "no pods to move"),
         (Order { delete_old: true, ..order(&[50], 1) }, "only be deleted after a last step of 100"),
+        (Order { timeout_seconds: 0, ..order(&[100], 1) }, "timeout must be at least a second"),
         (Order { from: "v2".to_owned(), ..order(&[50], 1) }, "are both \"v2\""),
     ] {
         let error = order.check("v2").unwrap_err().to_string();
@@ -346,6 +365,11 @@ fn the_preview_is_what_happens_when_all_goes_well() {
     let world = World::new(10, 0);
     let state = State::begin(order(&[10, 50, 100], 10), &world.pods(), world.now);
     let passes = preview(&state, &world.pods(), world.now);
+    let unready = |spec| Set { spec, available: 0 };
+    let young = Pods { new: unready(1), old: Some(unready(9)), settled: false };
+    let begun = State::begin(state.order.clone(), &young, world.now);
+    let ends = preview(&begun, &young, world.now).last().map(|(state, _)| state.phase);
+    assert_eq!(ends, Some(Phase::Done), "also for pods that are not ready yet");
     let (last, counts) = passes.last().unwrap();
     assert_eq!((last.phase, counts.canary, counts.stable), (Phase::Done, 10, 0));
     assert!(
