@@ -1,6 +1,9 @@
 //! `serin crds`: what must be installed before a Rollout can be created.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 
@@ -11,6 +14,9 @@ pub(crate) fn print() -> anyhow::Result<ExitCode> {
         text.push_str("---\n");
         text.push_str(&serde_saphyr::to_string(&definition).context("writing YAML")?);
     }
-    std::io::stdout().write_all(text.as_bytes()).context("writing to stdout")?;
-    Ok(ExitCode::SUCCESS)
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("writing to stdout"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
