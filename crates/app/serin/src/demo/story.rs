@@ -98,7 +98,7 @@ fn instructions(cluster: &Cluster) -> String {
         std::env::current_exe().map_or_else(|_| "serin".to_owned(), |path| path.display().to_string());
     format!(
         "In a second terminal:\n\n  export KUBECONFIG={kubeconfig}\n  {serin} rollouts -n {APP} promote {APP}          # goes on; again to skip a timed pause\n  \
-         {serin} rollouts -n {APP} promote {APP} --full   # skips the rest of the steps\n  {serin} rollouts -n {APP} abort {APP}            # back to 1.0 at once\n  \
+         {serin} rollouts -n {APP} promote {APP} --full   # skips the rest of the steps\n  {serin} rollouts -n {APP} abort {APP}            # back to the stable version at once\n  \
          kubectl -n {APP} get rollout,ingress,pods\n\nCtrl-C ends the demo.\n"
     )
 }
