@@ -15,7 +15,7 @@ use serin_api::{kinds, network::Service, workload::Deployment};
 use serin_cluster::{
     access::{Access, Connection},
     clock,
-    direct::{Change, Direct, DirectError},
+    direct::{Change, Direct},
 };
 use serin_kernel::{Kind, Object};
 use serin_lang::duration::GoDuration;
@@ -25,6 +25,9 @@ use drive::Ending;
 
 /// The exit code of what Ctrl-C has ended: 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
+/// How often the state is written before a Deployment that never stands still is said to be changed: its status changes
+/// with every pod, and one that changes between two requests five times in a row is at war with something.
+const KEEP_TRIES: u32 = 5;
 const AUTOSCALER: Kind =
     Kind::namespaced("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers");
 
@@ -250,26 +253,99 @@ async fn examine(args: &ShiftArgs, pair: &Pair, from: &Object) -> anyhow::Result
     }
 }
 
-/// Writes the state down, unless the Deployment was changed meanwhile.
+/// Writes the state down, unless what it was decided on was changed meanwhile: the spec, or the state of another command.
+/// A new status is neither, and comes every moment while pods become ready.
 async fn keep(pair: &Pair, state: &State) -> anyhow::Result<()> {
-    let patch: Value = json!({"metadata": {
-        "resourceVersion": pair.to.meta().resource_version,
-        "annotations": { ANNOTATION: state.to_annotation() },
-    }});
-    let kept = pair.api.change(&pair.to.key(), &Change::Merge(patch)).await;
-    kept.map(drop).map_err(|error: DirectError| {
-        let changed = error.is_conflict();
-        let error = anyhow::Error::from(error).context(format!("writing to {}", pair.to.key()));
-        if changed {
-            error.context("the Deployment was changed meanwhile: run the command again")
-        } else {
-            error
+    let key = pair.to.key();
+    let mut version = pair.to.meta().resource_version.clone();
+    for tries_left in (0..KEEP_TRIES).rev() {
+        let patch: Value = json!({"metadata": {
+            "resourceVersion": version,
+            "annotations": { ANNOTATION: state.to_annotation() },
+        }});
+        let Err(error) = pair.api.change(&key, &Change::Merge(patch)).await else { return Ok(()) };
+        if !error.is_conflict() {
+            return Err(anyhow::Error::from(error).context(format!("writing to {key}")));
         }
-    })
+        let value = pair.api.get(&key).await.with_context(|| format!("reading {key}"))?;
+        let now = Object::new(kinds::DEPLOYMENT, &value)?;
+        if tries_left == 0 || !is_same(&pair.to, &now) {
+            break;
+        }
+        version.clone_from(&now.meta().resource_version);
+    }
+    bail!("deployment {:?} was changed meanwhile: run the command again", key.name)
+}
+
+/// Whether `now` is the Deployment that was seen `before`, with the same spec and the same shift.
+fn is_same(before: &Object, now: &Object) -> bool {
+    let told = |object: &Object| {
+        let meta = object.meta();
+        (meta.uid.clone(), meta.generation, meta.annotations.get(ANNOTATION).cloned())
+    };
+    told(before) == told(now)
 }
 
 /// Whole seconds of a duration such as `30s` or `5m`.
 fn seconds(text: &str) -> Result<u32, String> {
     let duration = GoDuration::parse(text).map_err(|error| error.to_string())?;
     u32::try_from(duration.seconds()).map_err(|_| "must not be negative, and at most 136 years".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serin_plane::Plane;
+
+    use super::*;
+
+    fn deployment(name: &str) -> Value {
+        let labels = json!({"app": name});
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+                },
+            },
+        })
+    }
+
+    /// What becomes of the state when `change` comes between the look at the Deployment and the writing.
+    async fn kept_after(change: Change) -> anyhow::Result<()> {
+        let api = Direct::new(Plane::new(serin_plane::Options::default()).client());
+        let key = kinds::DEPLOYMENT.key("default", "v2");
+        let seen = api.create(kinds::DEPLOYMENT, "default", &deployment("v2")).await?;
+        let to = Object::new(kinds::DEPLOYMENT, &seen)?;
+        let pods = shift::pods(&to, None)?;
+        let order = Order {
+            from: "v1".to_owned(),
+            steps: vec![100],
+            pause_seconds: 0,
+            total: 1,
+            delete_old: false,
+            timeout_seconds: 600,
+        };
+        let state = State::begin(order, &pods, clock::system()());
+        api.change(&key, &change).await?;
+        let pair = Pair { api: api.clone(), namespace: "default".to_owned(), from: None, to };
+        keep(&pair, &state).await?;
+        let now = Object::new(kinds::DEPLOYMENT, &api.get(&key).await?)?;
+        assert_eq!(State::of(&now)?, Some(state));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_new_status_does_not_keep_a_shift_from_beginning_and_a_new_spec_does() {
+        kept_after(Change::MergeStatus(json!({"status": {"observedGeneration": 1}}))).await.unwrap();
+        for change in [
+            json!({"spec": {"replicas": 3}}),
+            json!({"metadata": {"annotations": { ANNOTATION: "another command's" }}}),
+        ] {
+            let error = kept_after(Change::Merge(change.clone())).await.unwrap_err().to_string();
+            assert!(error.contains("was changed meanwhile: run the command again"), "{change}: {error}");
+        }
+    }
 }
