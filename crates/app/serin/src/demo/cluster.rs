@@ -76,9 +76,15 @@ impl Cluster {
     pub(super) async fn stop(self) {
         self.stop.cancel();
         self.running.wait().await;
+        discard(&self.kubeconfig, &self.listener.kubeconfig());
         self.listener.shutdown().await;
-        // It names a server that is gone; somebody may have taken it away already.
-        let _ = std::fs::remove_file(&self.kubeconfig);
+    }
+}
+
+/// Takes a kubeconfig away whose server is going. It may be gone already, or be that of another demo by now.
+fn discard(path: &Path, text: &str) {
+    if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
+        let _ = std::fs::remove_file(path);
     }
 }
 
@@ -132,5 +138,9 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+        discard(&ours, "first");
+        assert!(ours.exists(), "another demo's by now");
+        discard(&ours, "second");
+        assert!(!ours.exists());
     }
 }
