@@ -120,6 +120,7 @@ async fn one_seed(seed: u64) {
     };
     timeout(Duration::from_hours(1), synced).await.unwrap_or_else(|_| panic!("seed {seed}: never synced"));
     let mut dice = Dice(seed ^ 0xabcd);
+    let mut done = 0;
     for step in 0..200_u64 {
         let key = CONFIG.key("default", format!("c{}", dice.roll(5)));
         let before = cluster.get(&key);
@@ -134,11 +135,13 @@ async fn one_seed(seed: u64) {
         );
         if let Written::Done(object) = cluster.write(&write).await {
             assert_eq!(cluster.get(&key), object, "seed {seed}, step {step}: {change:?}");
+            done += 1;
         }
         if dice.roll(4) == 0 {
             sleep(Duration::from_millis(dice.roll(2000))).await;
         }
     }
+    assert!(50 < done, "seed {seed}: of 200 writes only {done} were done");
     faulty.store(false, Ordering::Release);
     let settled = async {
         loop {

@@ -43,7 +43,7 @@ pub(crate) struct ShiftArgs {
     /// The Deployment that gets them
     to: String,
     /// Percentages of the pods for the new Deployment, one after the other
-    #[arg(long, value_delimiter = ',', default_value = "10,50,100", value_name = "PERCENT,...")]
+    #[arg(long, value_delimiter = ',', default_value = "10,50,100", value_name = "PERCENT,...", value_parser = percent)]
     steps: Vec<u32>,
     /// How long each step but the last is held once its pods are ready
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = seconds)]
@@ -286,9 +286,15 @@ fn is_same(before: &Object, now: &Object) -> bool {
     told(before) == told(now)
 }
 
+/// A percentage; whether the steps make sense together is seen later.
+fn percent(text: &str) -> Result<u32, String> {
+    text.trim().parse().map_err(|_| "must be whole numbers, for example 10,50,100".to_owned())
+}
+
 /// Whole seconds of a duration such as `30s` or `5m`.
 fn seconds(text: &str) -> Result<u32, String> {
-    let duration = GoDuration::parse(text).map_err(|error| error.to_string())?;
+    let duration =
+        GoDuration::parse(text).map_err(|error| format!("{error}; write for example 30s or 5m"))?;
     u32::try_from(duration.seconds()).map_err(|_| "must not be negative, and at most 136 years".to_owned())
 }
 
@@ -297,6 +303,14 @@ mod tests {
     use serin_plane::Plane;
 
     use super::*;
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_refused_with_an_example() {
+        assert_eq!((percent("10"), seconds("5m")), (Ok(10), Ok(300)));
+        for refused in [percent("a"), percent("-1"), percent("1.5"), seconds("5")] {
+            assert!(refused.is_err_and(|text| text.contains("for example")));
+        }
+    }
 
     fn deployment(name: &str) -> Value {
         let labels = json!({"app": name});
