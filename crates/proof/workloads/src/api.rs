@@ -2,6 +2,7 @@
 
 use crate::write::{Key, Kind, Write};
 use kube::Client;
+use kube::core::Status;
 use serde_json::{Value, json};
 
 /// What came of a write.
@@ -26,6 +27,9 @@ pub(crate) async fn perform(client: &Client, write: &Write) -> Result<Outcome, k
             Ok(Outcome::Object(*kind, created))
         }
         Write::Patch { key, subresource, patch } => {
+            if let Some(owner) = patch.pointer("/metadata/ownerReferences/0") {
+                still_owns(client, &key.namespace, owner).await?;
+            }
             let path = key.kind.path(&key.namespace, &key.name, subresource);
             let patched = send(client, "PATCH", &path, "application/merge-patch+json", patch).await?;
             Ok(Outcome::Object(key.kind, patched))
@@ -42,6 +46,19 @@ pub(crate) async fn perform(client: &Client, write: &Write) -> Result<Outcome, k
         }
         Write::Event(_) => Ok(Outcome::Done),
     }
+}
+
+/// Whether an adopter is there and stays: asked past the cache, as Kubernetes' controllers do. One that is deleted and
+/// orphans what it has would take it back at once, by an old look at itself, and then it were collected.
+async fn still_owns(client: &Client, namespace: &str, owner: &Value) -> Result<(), kube::Error> {
+    let of = |field: &str| crate::json::text(owner, field).to_owned();
+    let kind = if of("/kind") == "Deployment" { Kind::Deployment } else { Kind::ReplicaSet };
+    let path = kind.path(namespace, &of("/name"), "");
+    let live = send(client, "GET", &path, "application/json", &Value::Null).await?;
+    let stays =
+        crate::json::text(&live, "/metadata/uid") == of("/uid") && !crate::replicaset::is_deleting(&live);
+    let gone = || Status::failure("the adopter is on its way out", "Conflict").with_code(409).boxed();
+    if stays { Ok(()) } else { Err(kube::Error::Api(gone())) }
 }
 
 /// Creates an event; nobody waits for a refused one.
@@ -96,4 +113,47 @@ async fn send(
         .body(body.to_string().into_bytes())
         .map_err(kube::Error::HttpError)?;
     client.request(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serin_plane::{Options, Plane};
+
+    /// Adopts `pod` for a ReplicaSet of that uid; the answer's code, 200 when it is taken.
+    async fn adopt(client: &Client, uid: &str) -> u16 {
+        let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "set", "uid": uid});
+        let patch = json!({"metadata": {"ownerReferences": [owner]}});
+        let key = Key::new(Kind::Pod, "default", "pod");
+        match perform(client, &Write::Patch { key, subresource: "", patch }).await {
+            Ok(_) => 200,
+            Err(error) => code(&error),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_who_is_there_and_stays_adopts() {
+        let client = Plane::new(Options::default()).client();
+        let containers = json!([{"name": "c", "image": "i"}]);
+        let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}});
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {"name": "set", "namespace": "default", "finalizers": ["example.com/hold"]},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template},
+        });
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", "namespace": "default"},
+            "spec": {"containers": containers},
+        });
+        let create = |kind, object| Write::Create { kind, object, told: None };
+        let Ok(Outcome::Object(_, set)) = perform(&client, &create(Kind::ReplicaSet, set)).await else {
+            panic!("no set");
+        };
+        assert!(perform(&client, &create(Kind::Pod, pod)).await.is_ok());
+        let uid = crate::json::text(&set, "/metadata/uid");
+        assert_eq!(adopt(&client, "another").await, 409, "a set of that name, made anew");
+        assert_eq!(adopt(&client, uid).await, 200);
+        assert!(delete(&client, &Key::of(Kind::ReplicaSet, &set), uid).await.is_ok());
+        assert_eq!(adopt(&client, uid).await, 409, "a set on its way out");
+    }
 }
