@@ -17,6 +17,7 @@ pub mod noise;
 pub mod normal;
 pub mod outliers;
 mod rank;
+pub mod ratio;
 pub mod series;
 
 pub use rank::{compatible, exact};

@@ -1,0 +1,198 @@
+//! How much more the counts vary than independent events would, within pods and between them.
+//!
+//! Bursts divide the evidence by φ, the ratio of variance to mean (quasi-likelihood, Wedderburn 1974); pods that differ
+//! widen the null (`DerSimonian` & Laird 1986). Both are measured on the stable version before the rollout, as upper bounds
+//! that rest on a prior where there is little to see, and φ may only grow while the rollout runs.
+
+use serde::{Deserialize, Serialize};
+
+use super::math::log1p;
+
+/// φ of a service of which nothing is known.
+pub const PRIOR_PHI: f64 = 1.5;
+/// How many events that belief is worth.
+pub const PRIOR_EVENTS: f64 = 20.0;
+/// Blocks that are joined when φ is measured: bursts may span blocks, and a pod may wander slowly by itself.
+const LENGTHS: [usize; 3] = [1, 4, 16];
+/// Standard errors that an upper bound adds.
+const MARGIN: f64 = 1.0;
+/// Spread between pods of which nothing is known: a coefficient of variation of 10 to 20 % is typical.
+pub const PRIOR_SPREAD: f64 = 0.15;
+/// How many pods that belief is worth.
+pub const PRIOR_PODS: f64 = 4.0;
+
+/// Counts of one metric in the stable version's past: a row of blocks for each pod, all rows equally long.
+#[derive(Clone, Copy, Debug)]
+pub struct Past<'a> {
+    /// Events for each pod and block.
+    pub counts: &'a [Vec<u64>],
+    /// Exposure of each pod over all these blocks.
+    pub exposures: &'a [u64],
+}
+
+/// φ at one length of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AtLength {
+    /// Blocks joined.
+    pub length: usize,
+    /// As measured.
+    pub estimate: f64,
+    /// With the prior and one standard error.
+    pub upper: f64,
+}
+
+/// What the past says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// φ, an upper bound, at least 1.
+    pub phi: f64,
+    /// The spread of the log rate between pods, an upper bound.
+    pub between_pods: f64,
+    /// That spread as measured, before prior and margin.
+    pub between_pods_seen: f64,
+    /// φ for each length at which it could be measured.
+    pub lengths: Vec<AtLength>,
+}
+
+/// φ and the spread between pods of a service of which nothing is known.
+#[must_use]
+pub fn unknown() -> Measured {
+    Measured {
+        phi: PRIOR_PHI,
+        between_pods: between_pods(&[], &[], PRIOR_PHI).0,
+        between_pods_seen: 0.0,
+        lengths: Vec::new(),
+    }
+}
+
+/// Measures φ and the spread between pods. Load swings that all pods share cancel, since each block's own total is used.
+#[must_use]
+pub fn measure(past: &Past) -> Measured {
+    let lengths: Vec<AtLength> =
+        LENGTHS.iter().filter_map(|length| at_length(past.counts, *length)).collect();
+    let prior_alone = if lengths.is_empty() { PRIOR_PHI } else { 1.0 };
+    let phi = lengths.iter().map(|at| at.upper).fold(prior_alone, f64::max);
+    let totals: Vec<u64> = past.counts.iter().map(|row| row.iter().sum()).collect();
+    let (between_pods, between_pods_seen) = between_pods(&totals, past.exposures, phi);
+    Measured { phi, between_pods, between_pods_seen, lengths }
+}
+
+/// Pearson's statistic of a pods × blocks table against the product of its margins, with one standard error from the
+/// blocks; none for fewer than two blocks, pods or events.
+fn at_length(counts: &[Vec<u64>], length: usize) -> Option<AtLength> {
+    let (pods, blocks) = (counts.len(), counts.first()?.len() / length);
+    if pods < 2 || blocks < 2 {
+        return None;
+    }
+    let joined: Vec<Vec<f64>> = counts
+        .iter()
+        .map(|row| row.chunks_exact(length).map(|part| part.iter().sum::<u64>() as f64).collect())
+        .collect();
+    let rows: Vec<f64> = joined.iter().map(|row| row.iter().sum()).collect();
+    let total: f64 = rows.iter().sum();
+    if total <= 0.0 {
+        return Some(AtLength { length, estimate: 1.0, upper: PRIOR_PHI });
+    }
+    let free = (1.0 - 1.0 / pods as f64) * (1.0 - 1.0 / blocks as f64);
+    let mut columns = Vec::with_capacity(blocks);
+    for block in 0..blocks {
+        let column: f64 = joined.iter().map(|row| row[block]).sum();
+        let off = |(row, all): (&Vec<f64>, &f64)| {
+            let distance = row[block] - all * column / total;
+            distance * distance
+        };
+        columns.push((column, joined.iter().zip(&rows).map(off).sum::<f64>() / free));
+    }
+    let estimate = columns.iter().map(|(_, off)| off).sum::<f64>() / total;
+    let squares: f64 = columns.iter().map(|(column, off)| (off - estimate * column).powi(2)).sum();
+    let error = squares.sqrt() / total;
+    let weight = PRIOR_EVENTS + total;
+    let upper = (PRIOR_EVENTS * PRIOR_PHI + total * estimate) / weight + MARGIN * error * total / weight;
+    Some(AtLength { length, estimate, upper })
+}
+
+/// An upper bound of the standard deviation of the pods' log rates, and the estimate it rests on.
+fn between_pods(totals: &[u64], exposures: &[u64], phi: f64) -> (f64, f64) {
+    let events: f64 = totals.iter().map(|total| *total as f64).sum();
+    let exposure: f64 = exposures.iter().map(|n| *n as f64).sum();
+    let prior = PRIOR_SPREAD * PRIOR_SPREAD;
+    let pods = totals.len() as f64;
+    let (mut information, mut seen) = (0.0, 0.0);
+    if pods > 1.0 && events > 0.0 && exposure > 0.0 {
+        let (mut chi, mut squares) = (0.0, 0.0);
+        for (total, n) in totals.iter().zip(exposures).filter(|(_, n)| **n > 0) {
+            let mean = events * *n as f64 / exposure;
+            chi += (*total as f64 - mean).powi(2) / mean;
+            squares += mean * mean / events;
+        }
+        let c = events - squares;
+        if c > 0.0 {
+            seen = ((chi - phi * (pods - 1.0)) / c).max(0.0);
+            let relative = c / (pods - 1.0) * prior;
+            information = (pods - 1.0) * relative / (phi + relative);
+        }
+    }
+    (log1p(shrunk(prior, PRIOR_PODS, seen, information)).sqrt(), seen.sqrt())
+}
+
+/// A variance between a prior worth `nu` pods and one `seen` with `information`, and a margin for what both are unsure of.
+pub(super) fn shrunk(prior: f64, nu: f64, seen: f64, information: f64) -> f64 {
+    let weight = nu + information;
+    (nu * prior + information * seen) / weight * (1.0 + (2.0 / weight).sqrt())
+}
+
+/// φ seen while the rollout runs: both arms' totals against what the blocks before them predicted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Running {
+    squares: f64,
+    variance: f64,
+    blocks: u32,
+    before: Option<Before>,
+}
+
+/// Sums of the blocks before, from which the next one's split is predicted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Before {
+    x: f64,
+    y: f64,
+    canary: f64,
+    stable: f64,
+}
+
+impl Running {
+    /// Adds a block with events in which both arms were exposed.
+    pub fn add(&mut self, counts: &super::grid::Counts) {
+        let Some(share) = counts.share() else { return };
+        let events = (counts.x + counts.y) as f64;
+        if events <= 0.0 {
+            return;
+        }
+        if let Some(before) = self.before {
+            let ratio = (before.x + 0.5) / (before.y + 0.5) * (before.stable / before.canary);
+            let theta = share * ratio / (1.0 - share + share * ratio);
+            self.squares += (counts.x as f64 - events * theta).powi(2);
+            self.variance += events * theta * (1.0 - theta);
+            self.blocks += 1;
+        }
+        let before = self.before.get_or_insert_default();
+        before.x += counts.x as f64;
+        before.y += counts.y as f64;
+        before.canary += counts.n_canary as f64;
+        before.stable += counts.n_stable as f64;
+    }
+
+    /// φ as of now: at least `history`'s, and more when the run shows more.
+    #[must_use]
+    pub fn phi(&self, history: f64, history_events: f64) -> f64 {
+        if self.variance <= 0.0 {
+            return history;
+        }
+        let information = f64::from(self.blocks).min(self.variance);
+        let mixed = (history_events * history + information * self.squares / self.variance)
+            / (history_events + information);
+        history.max(mixed)
+    }
+}
