@@ -42,8 +42,23 @@ pub struct Block {
     /// The canary's confirmed share of traffic in it, in parts of 10,000; none when it is not known or it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
+    /// Pods that this block is the first to show, in the order in which they join the [`Roster`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Pod>,
+    /// How the canary's pods fare, when the cluster is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// One for each metric of the policy, in its order.
     pub metrics: Vec<Seen>,
+}
+
+/// How many pods of the canary there are, and how many cannot stay up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Pods of the canary.
+    pub pods: u32,
+    /// Those in `CrashLoopBackOff`, or killed twice for want of memory.
+    pub crashing: u32,
 }
 
 /// What was seen of one metric in one block.

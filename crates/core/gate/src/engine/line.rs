@@ -1,0 +1,104 @@
+//! One count line: the events of one metric, or of one edge of a histogram.
+
+use serde::{Deserialize, Serialize};
+use serin_stats::ratio::{
+    absolute, combine,
+    dispersion::{self, Measured, PRIOR_EVENTS, Past, Running},
+    grid::{self, Counts, LogLikelihood},
+    prior::Hypotheses,
+};
+
+use super::stepped::{Asked, Stepped};
+
+/// The state of one line: two numbers for each of 321 points, and a handful of sums. Nothing grows with time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Line {
+    /// What the past says of bursts and pods.
+    pub past: Measured,
+    evidence: Stepped,
+    running: Running,
+    /// Events and exposure of the canary in this step.
+    step_events: u64,
+    step_exposure: u64,
+    /// Events of both arms so far, canary first.
+    pub events: (u64, u64),
+    /// Exposure of both arms so far.
+    pub exposures: (u64, u64),
+}
+
+/// What a line says at a look.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LineLook {
+    /// log E of harm over the whole rollout.
+    pub harm: f64,
+    /// log E of no harm in this step.
+    pub no_worse: f64,
+    /// What the log-likelihood was divided by.
+    pub phi: f64,
+    /// The spread of the log ratio between equal versions.
+    pub spread: f64,
+}
+
+impl Line {
+    /// Nothing seen yet. Without a past the line rests on what is usual.
+    pub(super) fn new(counts: &[Vec<u64>], exposures: &[u64]) -> Self {
+        let past = if counts.is_empty() {
+            dispersion::unknown()
+        } else {
+            dispersion::measure(&Past { counts, exposures })
+        };
+        Self {
+            past,
+            evidence: Stepped::default(),
+            running: Running::default(),
+            step_events: 0,
+            step_exposure: 0,
+            events: (0, 0),
+            exposures: (0, 0),
+        }
+    }
+
+    /// Adds a block's sums.
+    pub(super) fn add(&mut self, counts: &Counts) {
+        self.step_events += counts.x;
+        self.step_exposure += counts.n_canary;
+        self.events = (self.events.0 + counts.x, self.events.1 + counts.y);
+        self.exposures = (self.exposures.0 + counts.n_canary, self.exposures.1 + counts.n_stable);
+        self.running.add(counts);
+        if let Some(terms) = grid::terms(counts) {
+            self.evidence.add(&terms);
+        }
+    }
+
+    /// φ as of now.
+    pub(super) fn phi(&self) -> f64 {
+        self.running.phi(self.past.phi, PRIOR_EVENTS)
+    }
+
+    /// The evidence as of now.
+    pub(super) fn look(&self, asked: Asked, floor: f64) -> LineLook {
+        let (phi, spread) = (self.phi(), asked.whole.spread);
+        let (harm, relative) = self.evidence.look(phi, asked);
+        let below = || absolute::log_below(self.step_events, self.step_exposure, floor, phi, spread);
+        let no_worse = combine::halves(relative, (floor > 0.0).then(below));
+        LineLook { harm, no_worse, phi, spread }
+    }
+
+    /// Ends a step.
+    pub(super) fn next_step(&mut self, hypotheses: &Hypotheses) {
+        self.evidence.next(self.phi(), hypotheses);
+        (self.step_events, self.step_exposure) = (0, 0);
+    }
+
+    /// Canary exposure since the step began.
+    pub(super) fn step_exposure(&self) -> u64 {
+        self.step_exposure
+    }
+
+    /// The log-likelihood of the whole rollout and of this step.
+    pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
+        self.evidence.likelihoods()
+    }
+}

@@ -1,0 +1,99 @@
+//! The sums of both arms in one block, and what is wrong with its cells.
+
+use crate::{
+    block::{Arm, Cell, Part, Value},
+    hold::Hold,
+    policy::{Kind, Metric},
+};
+
+/// Events and exposure of one arm, for each line of the metric (a gauge has one: the sum of its means).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Side {
+    /// Events of each line; for a gauge its means in millionths, added up.
+    pub events: Vec<i128>,
+    /// Exposure; for a gauge the pods.
+    pub exposure: u64,
+}
+
+/// Both arms of one block.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Sums {
+    /// Past their warm-up.
+    pub canary: Side,
+    /// Past their warm-up.
+    pub stable: Side,
+    /// Every pod of the canary, also the young ones: events of the first line, and exposure.
+    pub canary_all: (u64, u64),
+    /// Every pod of the stable version.
+    pub stable_all: (u64, u64),
+    /// Whether the canary has pods, and all of them are young.
+    pub is_warming: bool,
+    /// Cells, those of them with something that is not a number, and exposure that came too late.
+    pub odd: (u64, u64, u64),
+}
+
+impl Sums {
+    /// Adds up the cells of a metric, or says what is wrong with them.
+    pub(super) fn of(
+        cells: &[Cell],
+        metric: &Metric,
+        place: usize,
+        arm_of: impl Fn(u32) -> Option<Arm>,
+    ) -> Result<Self, Hold> {
+        let lines = match &metric.kind {
+            Kind::Count | Kind::Gauge { .. } => 1,
+            Kind::Latency { edges, .. } => edges.len(),
+        };
+        let side = || Side { events: vec![0; lines], exposure: 0 };
+        let mut sums = Self { canary: side(), stable: side(), ..Self::default() };
+        let (mut pods, mut young) = (0, 0);
+        for cell in cells {
+            let Some(arm) = arm_of(cell.pod) else {
+                return Err(Hold::ArmsMixed { metric: place, labels: format!("pod number {}", cell.pod) });
+            };
+            let (events, exposure) = read(&cell.value, metric, place, lines)?;
+            let first = u64::try_from(events[0]).unwrap_or(0);
+            let (all, side) = match arm {
+                Arm::Canary => (&mut sums.canary_all, &mut sums.canary),
+                Arm::Stable => (&mut sums.stable_all, &mut sums.stable),
+            };
+            *all = (all.0.saturating_add(first), all.1.saturating_add(exposure));
+            if arm == Arm::Canary {
+                pods += 1;
+                young += u32::from(cell.flags.warm);
+            }
+            sums.odd.0 += 1;
+            sums.odd.1 += u64::from(cell.flags.nan > 0);
+            sums.odd.2 = sums.odd.2.saturating_add(cell.flags.late);
+            if !cell.flags.warm {
+                side.exposure = side.exposure.saturating_add(exposure);
+                side.events.iter_mut().zip(&events).for_each(|(sum, events)| *sum += events);
+            }
+        }
+        sums.is_warming = pods > 0 && young == pods;
+        Ok(sums)
+    }
+}
+
+/// Events of each line and exposure of one cell.
+fn read(value: &Value, metric: &Metric, place: usize, lines: usize) -> Result<(Vec<i128>, u64), Hold> {
+    let broken = |error: String| Err(Hold::ProviderError { metric: place, error });
+    match (value, &metric.kind) {
+        // One event may be counted before its exposure is, at the very end of a scrape.
+        (Value::Count { x, n }, Kind::Count) if metric.is_share && *x > n.saturating_add(1) => broken(
+            format!("{x} events among {n} of exposure: the numerator counts what the denominator does not"),
+        ),
+        (Value::Count { x, n }, Kind::Count) => Ok((vec![i128::from(*x)], *n)),
+        (Value::Latency { above, .. }, Kind::Latency { .. }) if above.len() != lines => {
+            Err(Hold::SeriesAbsent { metric: place, part: Part::Edges })
+        }
+        (Value::Latency { n, above }, Kind::Latency { .. }) => match above.iter().find(|above| *above > n) {
+            Some(more) => {
+                broken(format!("{more} observations above an edge, of {n}: a bucket goes backwards"))
+            }
+            None => Ok((above.iter().map(|above| i128::from(*above)).collect(), *n)),
+        },
+        (Value::Gauge { micro, .. }, Kind::Gauge { .. }) => Ok((vec![i128::from(*micro)], 1)),
+        _ => broken("a cell of another kind than the metric".to_owned()),
+    }
+}

@@ -1,0 +1,6 @@
+//! The gate as its callers see it: blocks in, verdicts out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod ground;
+mod verdicts;
