@@ -53,14 +53,14 @@ impl Level {
             return;
         }
         let mean = self.batch.iter().sum::<f64>() / self.batch.len() as f64;
-        self.evidence.add(&gauge::terms(mean, noise.of_difference(pods.0, pods.1)));
+        self.evidence.add(&gauge::terms(mean, noise.of_difference(pods.0, pods.1)), None);
         self.batch.clear();
     }
 
     /// The evidence as of now.
     pub(super) fn look(&self, asked: Asked) -> LineLook {
-        let (harm, no_worse) = self.evidence.look(1.0, asked);
-        LineLook { harm, no_worse, phi: 1.0, spread: asked.whole.spread }
+        let (harm, no_worse) = self.evidence.look(1.0, 1.0, asked);
+        LineLook { harm, no_worse, phi: 1.0, cautious_phi: 1.0, spread: asked.whole.spread }
     }
 
     /// Ends a step. A batch that it began is dropped: it would mix two weights.

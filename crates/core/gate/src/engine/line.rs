@@ -35,8 +35,10 @@ pub struct LineLook {
     pub harm: f64,
     /// log E of no harm in this step.
     pub no_worse: f64,
-    /// What the log-likelihood was divided by.
+    /// What the log-likelihood was divided by, for harm.
     pub phi: f64,
+    /// What it was divided by for no harm.
+    pub cautious_phi: f64,
     /// The spread of the log ratio between equal versions.
     pub spread: f64,
 }
@@ -60,15 +62,15 @@ impl Line {
         }
     }
 
-    /// Adds a block's sums.
-    pub(super) fn add(&mut self, counts: &Counts) {
+    /// Adds a block's sums, and events and exposure of each of the canary's pods.
+    pub(super) fn add(&mut self, counts: &Counts, canary: &[(u64, u64)], tolerated: f64) {
         self.step_events += counts.x;
         self.step_exposure += counts.n_canary;
         self.events = (self.events.0 + counts.x, self.events.1 + counts.y);
         self.exposures = (self.exposures.0 + counts.n_canary, self.exposures.1 + counts.n_stable);
-        self.running.add(counts);
+        self.running.add(counts, canary);
         if let Some(terms) = grid::terms(counts) {
-            self.evidence.add(&terms);
+            self.evidence.add(&terms, Some((counts, tolerated)));
         }
     }
 
@@ -80,10 +82,11 @@ impl Line {
     /// The evidence as of now.
     pub(super) fn look(&self, asked: Asked, floor: f64) -> LineLook {
         let (phi, spread) = (self.phi(), asked.whole.spread);
-        let (harm, relative) = self.evidence.look(phi, asked);
-        let below = || absolute::log_below(self.step_events, self.step_exposure, floor, phi, spread);
+        let cautious_phi = phi;
+        let (harm, relative) = self.evidence.look(phi, cautious_phi, asked);
+        let below = || absolute::log_below(self.step_events, self.step_exposure, floor, cautious_phi, spread);
         let no_worse = combine::halves(relative, (floor > 0.0).then(below));
-        LineLook { harm, no_worse, phi, spread }
+        LineLook { harm, no_worse, phi, cautious_phi, spread }
     }
 
     /// Ends a step.

@@ -206,12 +206,16 @@ impl State {
                     } else {
                         (&sums.canary, &sums.stable)
                     };
-                    line.add(&Counts {
+                    let counts = Counts {
                         x: events(canary),
                         y: events(stable),
                         n_canary: canary.exposure,
                         n_stable: stable.exposure,
-                    });
+                    };
+                    let of_pod =
+                        |(events, n): &(Vec<i128>, u64)| (u64::try_from(events[place]).unwrap_or(0), *n);
+                    let pods: Vec<(u64, u64)> = sums.canary.pods.iter().map(of_pod).collect();
+                    line.add(&counts, &pods, metric.tolerated);
                 }
             }
         }

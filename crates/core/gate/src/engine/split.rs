@@ -96,7 +96,7 @@ impl SplitCheck {
         }
         let (own, rest) = (u64::from(weight), u64::from(WHOLE - weight));
         self.split.add(canary, stable, own, rest);
-        self.running.add(&Counts { x: canary, y: stable, n_canary: own, n_stable: rest });
+        self.running.add(&Counts { x: canary, y: stable, n_canary: own, n_stable: rest }, &[]);
         self.blocks += 1;
         self.requests = (self.requests.0.saturating_add(canary), self.requests.1.saturating_add(stable));
     }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serin_stats::ratio::{
     combine,
-    evidence::Tempered,
-    grid::{LogLikelihood, Values},
+    grid::{Counts, LogLikelihood, Values},
     prior::Hypotheses,
+    worst::Worst,
 };
 
 /// The hypotheses of a look: those of the whole rollout, and those of the step that it is in.
@@ -19,50 +19,70 @@ pub(super) struct Asked<'a> {
     pub steps: usize,
 }
 
+/// Evidence of a stretch of blocks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stretch {
+    likelihood: LogLikelihood,
+    worst: Worst,
+}
+
+impl Stretch {
+    fn add(&mut self, terms: &Values, counts: Option<(&Counts, f64)>) {
+        self.likelihood.add_terms(terms);
+        if let Some((counts, tolerated)) = counts {
+            self.worst.add(counts, tolerated);
+        }
+    }
+
+    fn log_harm(&self, phi: f64, hypotheses: &Hypotheses) -> f64 {
+        self.worst.without(&self.likelihood, phi).log_harm(hypotheses)
+    }
+}
+
 /// The log-likelihood of all blocks and of this step's. Harm mixes both, with a restart at every step, so that a defect
 /// which begins under higher load is not diluted; no harm rests on this step alone, so that it is not hidden either.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stepped {
-    whole: LogLikelihood,
+    whole: Stretch,
     /// None in the first step, where it would be `whole`.
-    step: Option<LogLikelihood>,
+    step: Option<Stretch>,
     /// Evidence of harm of each finished step.
     finished: Vec<f64>,
 }
 
 impl Stepped {
-    pub(super) fn add(&mut self, terms: &Values) {
-        self.whole.add_terms(terms);
+    /// Adds what a block says; of counts also how far the canary stands above the tolerated ratio.
+    pub(super) fn add(&mut self, terms: &Values, counts: Option<(&Counts, f64)>) {
+        self.whole.add(terms, counts);
         if let Some(step) = &mut self.step {
-            step.add_terms(terms);
+            step.add(terms, counts);
         }
     }
 
-    /// log E of harm over the rollout, and of no harm in this step.
-    pub(super) fn look(&self, phi: f64, asked: Asked) -> (f64, f64) {
-        let whole = Tempered::new(&self.whole, phi);
-        let step = self.step.as_ref().map(|step| Tempered::new(step, phi));
-        let step = step.as_ref().unwrap_or(&whole);
-        let in_step = step.log_harm(asked.whole);
+    /// log E of harm over the rollout, and of no harm in this step, each divided by a φ of its own.
+    pub(super) fn look(&self, phi: f64, cautious_phi: f64, asked: Asked) -> (f64, f64) {
+        let step = self.step.as_ref().unwrap_or(&self.whole);
+        let in_step = step.log_harm(phi, asked.whole);
         let harm = if asked.steps <= 1 && self.finished.is_empty() {
             in_step
         } else {
             let steps: Vec<f64> = self.finished.iter().copied().chain([in_step]).collect();
-            combine::restarted(whole.log_harm(asked.whole), &steps, asked.steps)
+            combine::restarted(self.whole.log_harm(phi, asked.whole), &steps, asked.steps)
         };
-        (harm, step.log_no_worse(asked.step))
+        (harm, step.worst.again(&step.likelihood, cautious_phi).log_no_worse(asked.step))
     }
 
     /// Ends a step: its evidence of harm stays as it is, and a new one begins.
     pub(super) fn next(&mut self, phi: f64, hypotheses: &Hypotheses) {
         let step = self.step.as_ref().unwrap_or(&self.whole);
-        self.finished.push(Tempered::new(step, phi).log_harm(hypotheses));
-        self.step = Some(LogLikelihood::default());
+        self.finished.push(step.log_harm(phi, hypotheses));
+        self.step = Some(Stretch::default());
     }
 
     /// Of the whole rollout, and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
-        (&self.whole, self.step.as_ref().unwrap_or(&self.whole))
+        (&self.whole.likelihood, &self.step.as_ref().unwrap_or(&self.whole).likelihood)
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Side {
     pub events: Vec<i128>,
     /// Exposure; for a gauge the pods.
     pub exposure: u64,
+    /// Of each pod: events of each line, and exposure.
+    pub pods: Vec<(Vec<i128>, u64)>,
 }
 
 /// Both arms of one block.
@@ -44,7 +46,7 @@ impl Sums {
             Kind::Count | Kind::Gauge { .. } => 1,
             Kind::Latency { edges, .. } => edges.len(),
         };
-        let side = || Side { events: vec![0; lines], exposure: 0 };
+        let side = || Side { events: vec![0; lines], exposure: 0, pods: Vec::new() };
         let mut sums = Self { canary: side(), stable: side(), ..Self::default() };
         let (mut pods, mut young) = (0, 0);
         for cell in cells {
@@ -68,6 +70,7 @@ impl Sums {
             if !cell.flags.warm {
                 side.exposure = side.exposure.saturating_add(exposure);
                 side.events.iter_mut().zip(&events).for_each(|(sum, events)| *sum += events);
+                side.pods.push((events, exposure));
             }
         }
         sums.is_warming = pods > 0 && young == pods;

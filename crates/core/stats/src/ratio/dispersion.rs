@@ -143,13 +143,18 @@ pub(super) fn shrunk(prior: f64, nu: f64, seen: f64, information: f64) -> f64 {
     (nu * prior + information * seen) / weight * (1.0 + (2.0 / weight).sqrt())
 }
 
-/// φ seen while the rollout runs: both arms' totals against what the blocks before them predicted.
+/// φ seen while the rollout runs, on the canary's own counts: from block to block, against what the blocks before predicted,
+/// and from pod to pod within a block, given its total.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Running {
+    /// Sums of squared distances over their expectation without bursts, and how many there are: between blocks.
     squares: f64,
     variance: f64,
     blocks: u32,
+    /// The same between pods: the statistic and its degrees of freedom.
+    between_pods: f64,
+    freedom: f64,
     before: Option<Before>,
 }
 
@@ -163,8 +168,8 @@ struct Before {
 }
 
 impl Running {
-    /// Adds a block with events in which both arms were exposed.
-    pub fn add(&mut self, counts: &super::grid::Counts) {
+    /// Adds a block in which both arms were exposed: its sums, and events and exposure of each of the canary's pods.
+    pub fn add(&mut self, counts: &super::grid::Counts, pods: &[(u64, u64)]) {
         let Some(share) = counts.share() else { return };
         let events = (counts.x + counts.y) as f64;
         if events <= 0.0 {
@@ -182,17 +187,71 @@ impl Running {
         before.y += counts.y as f64;
         before.canary += counts.n_canary as f64;
         before.stable += counts.n_stable as f64;
+        self.add_pods(pods);
     }
 
-    /// φ as of now: at least `history`'s, and more when the run shows more.
+    /// Pearson's statistic of a block's events over the pods, given their sum. One event alone says nothing of bursts, and a
+    /// few say little: so many degrees of freedom count as there are events beyond the first.
+    fn add_pods(&mut self, pods: &[(u64, u64)]) {
+        let exposed = || pods.iter().filter(|(_, n)| *n > 0);
+        let (events, exposure) =
+            exposed().fold((0.0, 0.0), |(x, n), pod| (x + pod.0 as f64, n + pod.1 as f64));
+        let free = exposed().count() as f64 - 1.0;
+        if events <= 1.0 || free <= 0.0 {
+            return;
+        }
+        let off = |(x, n): &(u64, u64)| {
+            let mean = events * *n as f64 / exposure;
+            (*x as f64 - mean).powi(2) / mean
+        };
+        let counting = free.min(events - 1.0);
+        self.between_pods += exposed().map(off).sum::<f64>() * counting / free;
+        self.freedom += counting;
+    }
+
+    /// φ as of now, for evidence of harm: at least `history`'s, which is worth so many events, and more when the run shows it.
     #[must_use]
     pub fn phi(&self, history: f64, history_events: f64) -> f64 {
-        if self.variance <= 0.0 {
-            return history;
+        let (own, information) = self.own();
+        history.max((history_events * history + information * own) / (history_events + information))
+    }
+
+    /// φ of the canary as the run alone shows it, and how many squares it rests on.
+    fn own(&self) -> (f64, f64) {
+        let between_blocks =
+            if self.variance > 0.0 { f64::from(self.blocks).min(self.variance) } else { 0.0 };
+        let information = between_blocks + self.freedom;
+        if information <= 0.0 {
+            return (1.0, 0.0);
         }
-        let information = f64::from(self.blocks).min(self.variance);
-        let mixed = (history_events * history + information * self.squares / self.variance)
-            / (history_events + information);
-        history.max(mixed)
+        let squares = if self.variance > 0.0 { between_blocks * self.squares / self.variance } else { 0.0 };
+        ((squares + self.between_pods) / information, information)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ratio::grid::Counts;
+
+    fn running(blocks: &[[u64; 3]]) -> Running {
+        let mut running = Running::default();
+        for pods in blocks {
+            let counts = Counts { x: pods.iter().sum(), y: 9, n_canary: 99, n_stable: 900 };
+            running.add(&counts, &pods.map(|x| (x, 33)));
+        }
+        running
+    }
+
+    #[test]
+    fn a_burst_on_one_pod_shows_in_the_very_block() {
+        let (burst, spread) = (running(&[[12, 0, 0]]), running(&[[4, 4, 4]]));
+        assert!(burst.phi(1.1, 20.0) > 1.5, "{}", burst.phi(1.1, 20.0));
+        assert!((spread.phi(1.1, 20.0) - 1.1).abs() < 1e-12, "{}", spread.phi(1.1, 20.0));
+    }
+
+    #[test]
+    fn a_lone_event_says_nothing_of_bursts() {
+        assert!((running(&[[1, 0, 0]]).phi(1.5, 20.0) - 1.5).abs() < 1e-12);
     }
 }

@@ -27,10 +27,19 @@ impl Tempered {
     /// The likelihood for a dispersion of `phi`, at least 1.
     #[must_use]
     pub fn new(likelihood: &LogLikelihood, phi: f64) -> Self {
-        let logs = likelihood.tempered(phi);
-        let peak = largest(&logs);
+        Self::of(&likelihood.tempered(phi))
+    }
+
+    /// The same with `events` more of the canary (or fewer, below zero), each of which adds `unit` to the likelihood.
+    #[must_use]
+    pub fn with_more(likelihood: &LogLikelihood, phi: f64, events: f64, unit: &Values) -> Self {
+        Self::of(&std::array::from_fn(|j| (likelihood.at(j) + events * unit[j]) / phi))
+    }
+
+    fn of(logs: &Values) -> Self {
+        let peak = largest(logs);
         let heights = logs.map(|value| if value - peak < DEPTH { 0.0 } else { exp(value - peak) });
-        Self { logs, peak, heights }
+        Self { logs: *logs, peak, heights }
     }
 
     /// The logarithm of the likelihood's average under `prior`.

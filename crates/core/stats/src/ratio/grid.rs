@@ -171,6 +171,12 @@ pub fn terms(counts: &Counts) -> Option<Values> {
     Some(std::array::from_fn(|j| x * log_ratio(j) - n * logs[j]))
 }
 
+/// What one more event of the canary adds at each place, in a block with this share of exposure.
+#[must_use]
+pub fn one_event(share: f64) -> Values {
+    std::array::from_fn(|j| log_ratio(j) - log1p(share * EXCESS[j]))
+}
+
 impl Serialize for LogLikelihood {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&self.sum[..], &self.carry[..]).serialize(serializer)

@@ -19,3 +19,4 @@ pub mod math;
 pub mod pods;
 pub mod prior;
 pub mod split;
+pub mod worst;
