@@ -16,6 +16,8 @@ pub const PRIOR_EVENTS: f64 = 20.0;
 const LENGTHS: [usize; 3] = [1, 4, 16];
 /// Standard errors that an upper bound adds.
 const MARGIN: f64 = 1.0;
+/// Standard errors that evidence of no harm adds to the canary's own φ.
+const CAUTION: f64 = 2.5;
 /// Spread between pods of which nothing is known: a coefficient of variation of 10 to 20 % is typical.
 pub const PRIOR_SPREAD: f64 = 0.15;
 /// How many pods that belief is worth.
@@ -155,6 +157,9 @@ pub struct Running {
     /// The same between pods: the statistic and its degrees of freedom.
     between_pods: f64,
     freedom: f64,
+    /// Events of the canary, and the sum of the squares of those of each pod and block.
+    events: f64,
+    squared_cells: f64,
     before: Option<Before>,
 }
 
@@ -194,6 +199,10 @@ impl Running {
     /// few say little: so many degrees of freedom count as there are events beyond the first.
     fn add_pods(&mut self, pods: &[(u64, u64)]) {
         let exposed = || pods.iter().filter(|(_, n)| *n > 0);
+        for (x, _) in exposed() {
+            self.events += *x as f64;
+            self.squared_cells += (*x as f64).powi(2);
+        }
         let (events, exposure) =
             exposed().fold((0.0, 0.0), |(x, n), pod| (x + pod.0 as f64, n + pod.1 as f64));
         let free = exposed().count() as f64 - 1.0;
@@ -214,6 +223,21 @@ impl Running {
     pub fn phi(&self, history: f64, history_events: f64) -> f64 {
         let (own, information) = self.own();
         history.max((history_events * history + information * own) / (history_events + information))
+    }
+
+    /// φ for evidence of no harm: what the run shows beyond `history` counts with [`CAUTION`] standard errors, which rest on how many
+    /// clumps the canary's events came in. A canary that comes in a few large clumps may have been lucky so far; one whose
+    /// events are as the stable version's pays nothing.
+    #[must_use]
+    pub fn cautious_phi(&self, history: f64, history_events: f64) -> f64 {
+        let (own, _) = self.own();
+        let now = self.phi(history, history_events);
+        let beyond = own - history;
+        if beyond <= 0.0 || self.squared_cells <= 0.0 {
+            return now;
+        }
+        let clumps = self.events * self.events / self.squared_cells;
+        now.max(history + beyond * (1.0 + CAUTION * (2.0 / clumps).sqrt()))
     }
 
     /// φ of the canary as the run alone shows it, and how many squares it rests on.
@@ -253,5 +277,16 @@ mod tests {
     #[test]
     fn a_lone_event_says_nothing_of_bursts() {
         assert!((running(&[[1, 0, 0]]).phi(1.5, 20.0) - 1.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn few_large_clumps_make_safety_cautious_and_many_small_ones_cost_nothing() {
+        let clumped: Vec<[u64; 3]> =
+            (0..40).map(|block| if block % 20 == 19 { [8, 0, 0] } else { [0; 3] }).collect();
+        let single: Vec<[u64; 3]> =
+            (0..40).map(|block| if block % 2 == 1 { [1, 0, 0] } else { [0; 3] }).collect();
+        let (clumped, single) = (running(&clumped), running(&single));
+        assert!(clumped.cautious_phi(1.1, 20.0) > 2.0 * clumped.phi(1.1, 20.0));
+        assert!((single.cautious_phi(1.1, 20.0) - 1.1).abs() < 1e-12);
     }
 }
