@@ -82,7 +82,7 @@ impl Line {
     /// The evidence as of now.
     pub(super) fn look(&self, asked: Asked, floor: f64) -> LineLook {
         let (phi, spread) = (self.phi(), asked.whole.spread);
-        let cautious_phi = self.running.cautious_phi(self.past.phi, PRIOR_EVENTS);
+        let cautious_phi = self.running.cautious_phi(self.past.slow_phi(), PRIOR_EVENTS);
         let (harm, relative) = self.evidence.look(phi, cautious_phi, asked);
         let below = || absolute::log_below(self.step_events, self.step_exposure, floor, cautious_phi, spread);
         let no_worse = combine::halves(relative, (floor > 0.0).then(below));

@@ -172,6 +172,18 @@ struct Before {
     stable: f64,
 }
 
+impl Measured {
+    /// φ for evidence of no harm. A pod that wanders by itself, slower than the longest blocks, shows in φ growing with their
+    /// length; it would go on growing, and so by the last growth once more.
+    #[must_use]
+    pub fn slow_phi(&self) -> f64 {
+        match &self.lengths[..] {
+            [.., shorter, longest] => self.phi + (longest.estimate - shorter.estimate).max(0.0),
+            _ => self.phi,
+        }
+    }
+}
+
 impl Running {
     /// Adds a block in which both arms were exposed: its sums, and events and exposure of each of the canary's pods.
     pub fn add(&mut self, counts: &super::grid::Counts, pods: &[(u64, u64)]) {
@@ -288,5 +300,24 @@ mod tests {
         let (clumped, single) = (running(&clumped), running(&single));
         assert!(clumped.cautious_phi(1.1, 20.0) > 2.0 * clumped.phi(1.1, 20.0));
         assert!((single.cautious_phi(1.1, 20.0) - 1.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn slow_wandering_shows_in_phi_growing_with_the_block() {
+        let at = |length, estimate| AtLength { length, estimate, upper: estimate + 0.1 };
+        let measured = |lengths: Vec<AtLength>| Measured {
+            phi: 1.9,
+            between_pods: 0.1,
+            between_pods_seen: 0.0,
+            lengths,
+        };
+        for (lengths, expected) in [
+            (vec![at(1, 1.0), at(4, 1.2), at(16, 1.8)], 2.5),
+            (vec![at(1, 1.0), at(4, 1.3), at(16, 1.1)], 1.9),
+            (vec![at(1, 1.0)], 1.9),
+        ] {
+            let got = measured(lengths.clone()).slow_phi();
+            assert!((got - expected).abs() < 1e-12, "{lengths:?}: {got}");
+        }
     }
 }
