@@ -12,6 +12,7 @@ pub mod decide;
 mod engine;
 mod history;
 pub mod hold;
+pub mod plan;
 pub mod policy;
 
 pub use block::{Arm, Block, Cell, Flags, Pod, Roster, Seen, Trouble, Value};

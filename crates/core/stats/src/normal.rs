@@ -12,6 +12,12 @@ pub fn quantile(p: f64) -> f64 {
     std::f64::consts::SQRT_2 * inverse_erf(2.0 * p - 1.0)
 }
 
+/// The chance that a standard normal variable is at most `z`.
+#[must_use]
+pub fn cumulative(z: f64) -> f64 {
+    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+}
+
 fn inverse_erf(x: f64) -> f64 {
     if 1.0 <= x.abs() {
         return x * f64::INFINITY;
@@ -115,5 +121,12 @@ mod tests {
         }
         assert_eq!((quantile(0.0), quantile(1.0)), (f64::NEG_INFINITY, f64::INFINITY));
         assert!(quantile(-0.1).is_nan() && quantile(1.1).is_nan() && quantile(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn the_cumulative_undoes_the_quantile() {
+        for p in [1e-9, 0.025, 0.5, 0.9, 0.999] {
+            assert!((cumulative(quantile(p)) / p - 1.0).abs() < 1e-9, "{p}");
+        }
     }
 }
