@@ -9,10 +9,12 @@
 
 pub mod bake;
 pub mod block;
+pub mod config;
 pub mod decide;
 mod engine;
 mod history;
 pub mod hold;
+pub mod intake;
 pub mod plan;
 pub mod policy;
 

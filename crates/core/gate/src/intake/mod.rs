@@ -1,0 +1,2 @@
+//! From scraped samples to blocks of integers.
+pub mod edges;
