@@ -160,6 +160,9 @@ pub struct Flags {
     /// Samples that were not a number or not finite, and were dropped.
     #[serde(skip_serializing_if = "is_zero")]
     pub nan: u32,
+    /// Edges of the policy, a bit for each place, that not all series of this block have: `above` goes without them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost: u32,
 }
 
 impl Flags {

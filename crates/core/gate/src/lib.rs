@@ -17,6 +17,7 @@ pub mod hold;
 pub mod intake;
 pub mod plan;
 pub mod policy;
+pub mod promql;
 
 pub use block::{Arm, Block, Cell, Flags, Pod, Roster, Seen, Trouble, Value};
 pub use engine::{Gate, LineLook, LineState, Look, MetricLook, SplitLook};

@@ -124,9 +124,17 @@ pub(super) fn config(document: Document, overrides: &Overrides) -> Result<Config
     )?;
     let arms = arms(document.arms, overrides)?;
     let pod_start = document.pod_start.as_ref().map(|at| promql(&TOP, "podStart", at)).transpose()?;
+    let blackhole = TOP.seconds(
+        document.blackhole.as_ref(),
+        "blackhole",
+        60,
+        |blackhole| block <= blackhole,
+        &format!("is shorter than a block ({block}s): write {block}s or more"),
+    )?;
     let (metrics, queries) = metrics(document.metrics)?;
+    let split = split(document.split.as_ref(), &metrics, &queries)?;
     Ok(Config {
-        policy: Policy { block, alpha, beta, steps, deadline, minimum_exposure, metrics },
+        policy: Policy { block, alpha, beta, steps, deadline, minimum_exposure, blackhole, split, metrics },
         queries: Queries { scrape, history, lag, warm_up, arms, pod_start, metrics: queries },
     })
 }
@@ -255,6 +263,29 @@ fn metrics(field: Field<Vec<Spanned<MetricShape>>>) -> Result<(Vec<Metric>, Vec<
     Ok((metrics, queries))
 }
 
+/// The metric whose exposure is requests: the one that is named, else the first whose events are a share of a counter.
+fn split(
+    field: Option<&Spanned<String>>,
+    metrics: &[Metric],
+    queries: &[Query],
+) -> Result<Option<usize>, ConfigError> {
+    let counts = |index: usize| matches!(&queries[index].source, Source::Count { exposure, .. } if *exposure != Some(Exposure::PodTime));
+    let Some(at) = field else {
+        return Ok((0..metrics.len()).find(|index| metrics[*index].is_share && counts(*index)));
+    };
+    if at.value == "none" {
+        return Ok(None);
+    }
+    let wrong = |why: &str| {
+        let message =
+            format!("{:?} {why}: name a metric whose exposure is requests, or write none", at.value);
+        TOP.error(line(at), "split", message)
+    };
+    let found =
+        metrics.iter().position(|metric| metric.name == at.value).ok_or_else(|| wrong("is no metric"))?;
+    if counts(found) { Ok(Some(found)) } else { Err(wrong("counts no requests")) }
+}
+
 /// The default ratios and floor of a metric: section 11 of the method.
 fn defaults(kind: KindShape, is_share: bool) -> (f64, f64, f64) {
     match kind {
@@ -268,7 +299,9 @@ fn metric(place: &Place<'_>, at: u64, shape: MetricShape) -> Result<(Metric, Que
     let kind = kind(place, at, &shape)?;
     let down_is_bad = shape.down_is_bad.as_ref().is_some_and(|at| at.value);
     let per_pod_time = shape.per_pod_time.as_ref().is_some_and(|at| at.value);
-    let (r0, r1, a) = defaults(kind, !down_is_bad && !per_pod_time);
+    let is_share =
+        kind == KindShape::Count && shape.share.as_ref().map_or(!down_is_bad && !per_pod_time, |at| at.value);
+    let (r0, r1, a) = defaults(kind, is_share);
     let ratio = |value: f64| value.is_finite() && (1.0..=32.0).contains(&value);
     let tolerated = place.value(
         shape.tolerated.as_ref(),
@@ -306,7 +339,7 @@ fn metric(place: &Place<'_>, at: u64, shape: MetricShape) -> Result<(Metric, Que
         KindShape::Latency => latency(place, shape)?,
         KindShape::Gauge => gauge(place, &shape)?,
     };
-    let metric = Metric { name, class, kind, tolerated, margin, floor, weight, down_is_bad };
+    let metric = Metric { name, class, kind, tolerated, margin, floor, weight, down_is_bad, is_share };
     Ok((metric, Query { line: at, source, zero_ok }))
 }
 
@@ -317,6 +350,7 @@ fn kind(place: &Place<'_>, at: u64, shape: &MetricShape) -> Result<KindShape, Co
         ("events", Count, shape.events.as_ref().map(line)),
         ("exposure", Count, shape.exposure.as_ref().map(line)),
         ("perPodTime", Count, shape.per_pod_time.as_ref().map(line)),
+        ("share", Count, shape.share.as_ref().map(line)),
         ("zeroOk", Count, shape.zero_ok.as_ref().map(line)),
         ("histogram", Latency, shape.histogram.as_ref().map(line)),
         ("thresholds", Latency, shape.thresholds.as_ref().map(line)),

@@ -26,6 +26,8 @@ pub(super) struct Document {
     pub(super) alpha: Field<f64>,
     pub(super) beta: Field<f64>,
     pub(super) minimum_exposure: Field<u64>,
+    pub(super) blackhole: Field<Seconds>,
+    pub(super) split: Field<String>,
     pub(super) steps: Field<Vec<Spanned<StepShape>>>,
     pub(super) arms: Field<ArmsShape>,
     pub(super) pod_start: Field<String>,
@@ -66,6 +68,7 @@ pub(super) struct MetricShape {
     pub(super) floor: Field<f64>,
     pub(super) weight: Field<f64>,
     pub(super) down_is_bad: Field<bool>,
+    pub(super) share: Field<bool>,
     pub(super) zero_ok: Field<bool>,
 }
 

@@ -113,6 +113,30 @@ metrics:
 }
 
 #[test]
+fn the_split_is_checked_by_the_first_metric_that_counts_requests() {
+    let split = |lines: &str| {
+        let text = format!(
+            "{lines}\n{ARMS}metrics:\n- {{name: m, gauge: g}}\n- {{name: r, events: e, perPodTime: true}}\n\
+             - {{name: o, events: o, exposure: s, downIsBad: true}}\n- {{name: e, events: e, exposure: r}}\n"
+        );
+        read(&text).map(|config| config.policy.split)
+    };
+    assert_eq!(split(""), Ok(Some(3)));
+    assert_eq!(split("split: o"), Ok(Some(2)));
+    assert_eq!(split("split: none"), Ok(None));
+    for (lines, wanted) in
+        [("split: x", "split: \"x\" is no metric"), ("split: r", "split: \"r\" counts no requests")]
+    {
+        let error = split(lines).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+    let config = metric("events: e, exposure: r, share: false").unwrap();
+    assert_eq!((config.policy.split, config.policy.metrics[0].is_share), (None, false));
+    assert!(config.policy.metrics[0].floor.abs() < 1e-12);
+    assert!(with("blackhole: 10s").unwrap_err().to_string().contains("shorter than a block (15s)"));
+}
+
+#[test]
 fn the_command_line_names_the_arms_before_the_file() {
     let overrides = Overrides {
         baseline: Some(Selector::parse("hash=aaa").unwrap()),

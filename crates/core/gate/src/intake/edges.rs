@@ -28,7 +28,7 @@ pub enum EdgesError {
 /// Whether two edges are the same.
 #[must_use]
 pub fn same(a: f64, b: f64) -> bool {
-    (a - b).abs() <= SAME * a.abs().max(b.abs())
+    a.is_finite() && b.is_finite() && (a - b).abs() <= SAME * a.abs().max(b.abs())
 }
 
 /// The place of `threshold` among `edges`, which ascend.

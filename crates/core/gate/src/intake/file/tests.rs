@@ -1,0 +1,142 @@
+use super::*;
+use crate::config::{Config, Overrides};
+
+fn config(metrics: &str) -> Config {
+    let text = format!("arms: {{stable: {{t: s}}, canary: {{t: c}}}}\nmetrics: [{metrics}]\n");
+    Config::read(&text, &Overrides::default()).unwrap()
+}
+
+const COUNT: &str = "{name: errors, kind: count}";
+
+fn blocks(rows: Result<Rows, FileError>, metrics: &str) -> Result<(Roster, Vec<Block>), FileError> {
+    let mut policy = config(metrics).policy;
+    let rows = rows?;
+    rows.freeze(&mut policy, &[])?;
+    rows.blocks(&policy)
+}
+
+#[test]
+fn rows_of_one_block_and_pod_are_one_cell() {
+    let csv = b"time,metric,arm,pod,events,exposure\n\
+        2027-01-15T08:00:00Z,errors,canary,c1,1,10\n\
+        2027-01-15T08:00:14Z,errors,canary,c1,2,20\n\
+        1800000000,errors,stable,s1,0,100\n\
+        2027-01-15T08:00:45Z,errors,stable,s1,3,70\n";
+    let (roster, blocks) = blocks(Rows::from_csv(csv), COUNT).unwrap();
+    let names: Vec<&str> = roster.pods.iter().map(|pod| &*pod.name).collect();
+    assert_eq!((names, blocks.len()), (vec!["c1", "s1"], 4));
+    assert_eq!(blocks[0].start.to_string(), "2027-01-15T08:00:00Z");
+    assert_eq!(blocks[0].joined, roster.pods);
+    let Seen::Cells(cells) = &blocks[0].metrics[0] else { panic!() };
+    assert_eq!(
+        [&cells[0].value, &cells[1].value],
+        [&Value::Count { x: 3, n: 30 }, &Value::Count { x: 0, n: 100 }]
+    );
+    assert_eq!(blocks[1].metrics[0], Seen::Trouble(Trouble::Absent(Part::All)));
+}
+
+#[test]
+fn both_forms_say_the_same() {
+    let metrics =
+        "{name: errors, kind: count}, {name: lat, kind: latency, edges: [0.25, 1]}, {name: mem, kind: gauge}";
+    let csv = b"time,metric,arm,pod,step,events,exposure,edge,value\n\
+        1800000000,errors,canary,,1,1,10,,\n\
+        1800000000,lat,canary,,1,20,100,0.25,\n\
+        1800000000,lat,canary,,1,5,100,1,\n\
+        1800000000,mem,stable,,1,,,,1.5\n";
+    let json = br#"{"time": "2027-01-15T08:00:00Z", "metric": "errors", "arm": "canary", "step": 1, "events": 1, "exposure": 10}
+
+        {"time": 1800000000, "metric": "lat", "arm": "canary", "step": 1, "exposure": 100, "above": {"0.25": 20, "1.0": 5, "9": 0}}
+        {"time": 1800000000, "metric": "mem", "arm": "stable", "step": 1, "value": 1.5}"#;
+    let read = blocks(Rows::from_csv(csv), metrics).unwrap();
+    assert_eq!(read, blocks(Rows::from_json_lines(json), metrics).unwrap());
+    assert_eq!((read.1.len(), read.1[0].step, &*read.0.pods[0].name), (1, 1, "(canary)"));
+    let Seen::Cells(cells) = &read.1[0].metrics[1] else { panic!() };
+    assert_eq!(cells[0].value, Value::Latency { n: 100, above: vec![20, 5] });
+}
+
+#[test]
+fn edges_that_are_not_named_are_chosen_from_the_stable_rows() {
+    let row = |arm: &str, edge: f64, events: u32| format!("0,lat,{arm},,{edge},{events},1000\n");
+    let mut csv = "time,metric,arm,pod,edge,events,exposure\n".to_owned();
+    for arm in ["stable", "canary"] {
+        for (edge, events) in [(0.1, 900), (0.5, 200), (1.0, 50), (5.0, 0), (10.0, 0)] {
+            csv += &row(arm, edge, events);
+        }
+    }
+    let rows = Rows::from_csv(csv.as_bytes()).unwrap();
+    let mut policy = config("{name: lat, kind: latency}").policy;
+    rows.freeze(&mut policy, &[vec![0.5]]).unwrap();
+    assert_eq!(policy.metrics[0].kind, Kind::Latency { edges: vec![0.5, 1.0, 5.0], thresholds: vec![0] });
+    let error = rows.freeze(&mut config("{name: lat, kind: latency}").policy, &[vec![0.7]]).unwrap_err();
+    assert!(error.to_string().ends_with("take 0.5 or 1"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line_and_column() {
+    let head = "time,metric,arm,pod,events,exposure,edge,value\n";
+    for (row, wanted) in [
+        ("x,errors,canary,,1,2,,", "line 2: time is \"x\": it must be 2026-01-31T12:00:00Z"),
+        ("1e99,errors,canary,,1,2,,", "line 2: time is \"1e99\""),
+        ("0,,canary,,1,2,,", "line 2: metric is \"\""),
+        (
+            "0,other,canary,,1,2,,",
+            "line 2: metric is \"other\", which gate.yaml does not have: it has errors",
+        ),
+        ("0,errors,blue,,1,2,,", "line 2: arm is \"blue\": it must be canary or stable"),
+        ("0,errors,canary,,1.5,2,,", "line 2: events is \"1.5\": it must be a whole number"),
+        ("0,errors,canary,,1,-2,,", "line 2: exposure is \"-2\""),
+        ("0,errors,canary,,,2,,", "line 2: events is \"\""),
+        ("0,errors,canary,,1,2,,3", "line 2: value is \"3\": it must be empty beside events"),
+        ("0,errors,canary,,,,,3", "line 2: the metric counts events"),
+        ("0,errors,canary,,1,2,0.5,", "line 2: the metric counts events"),
+        ("0,errors,canary,,1,2,", "line 2: there are 7 cells, and the first line names 8 columns"),
+        ("0,errors,canary,a,1,2,,\n0,errors,stable,a,1,2,,", "line 3: pod \"a\" is canary and stable"),
+        ("0,errors,canary,,1,2,,\n99999999999,errors,canary,,1,2,,", "look for a wrong `time`"),
+        ("", "there are no rows"),
+    ] {
+        let error =
+            blocks(Rows::from_csv(format!("{head}{row}\n").as_bytes()), COUNT).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{row}: {error}");
+    }
+    for (csv, wanted) in [
+        ("", "the file is empty"),
+        ("time,metric,arm,colour\n", "\"colour\" is no column"),
+        ("time,metric\n", "the column \"arm\" is missing"),
+        ("time,metric,arm,time\n", "the column \"time\" is there twice"),
+    ] {
+        let error = Rows::from_csv(csv.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+    for (json, wanted) in [
+        ("\n{\"time\": 0", "line 2: column 10: EOF while parsing"),
+        (r#"{"time":0,"metric":"errors","arm":"canary","colour":1}"#, "unknown field `colour`"),
+        (r#"{"time":0,"metric":"errors"}"#, "missing field `arm`"),
+        (r#"{"time":0,"metric":"errors","arm":"canary","events":true,"exposure":1}"#, "events is \"true\""),
+        (
+            r#"{"time":0,"metric":"errors","arm":"canary","exposure":1,"above":{"x":1}}"#,
+            "above has the edge \"x\"",
+        ),
+    ] {
+        let error = Rows::from_json_lines(json.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn histograms_must_be_whole() {
+    let metrics = "{name: lat, kind: latency, edges: [0.25, 1]}";
+    let head = "time,metric,arm,pod,edge,events,exposure\n";
+    for (rows, wanted) in [
+        ("0,lat,canary,,0.25,1,10\n", "line 2: edge 1 is missing for pod \"(canary)\""),
+        ("0,lat,canary,,1,1,10\n0,lat,canary,,1,1,10\n", "line 3: edge 1 is there twice"),
+        (
+            "0,lat,canary,,0.25,11,10\n0,lat,canary,,1,1,10\n",
+            "events are 11, more than all observations (exposure 10)",
+        ),
+    ] {
+        let error =
+            blocks(Rows::from_csv(format!("{head}{rows}").as_bytes()), metrics).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+}
