@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
+
+use crate::Access;
 
 /// How long and how often a question is asked.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,12 @@ pub enum SourceError {
     /// No certificates to trust.
     #[error("the certificates of this machine cannot be read, and https needs them")]
     Certificates(#[source] std::io::Error),
+    /// The certificates that shall be trusted are none.
+    #[error("the certificates to trust cannot be read: {why}: a file of PEM certificates is needed")]
+    Authority {
+        /// What is wrong with them.
+        why: String,
+    },
     /// The source refuses the question.
     #[error("{host} answers {status}: {text}")]
     Refused {
@@ -100,6 +107,15 @@ pub enum SourceError {
     },
 }
 
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The body.
+    pub body: Bytes,
+    /// What the source's clock said, to the second, if it told.
+    pub date: Option<Timestamp>,
+}
+
 /// A Prometheus at one address.
 #[derive(Clone, Debug)]
 pub struct Prometheus {
@@ -123,12 +139,11 @@ enum Failure {
 }
 
 impl Prometheus {
-    /// A Prometheus at `address`, an `http` or `https` URL, which may have a path and `user:password@`; `token` goes with
-    /// each question and comes before a password.
+    /// A Prometheus at `address`, an `http` or `https` URL, which may have a path and `user:password@`.
     ///
     /// # Errors
-    /// [`SourceError::Address`] and [`SourceError::Certificates`].
-    pub fn new(address: &str, token: Option<&str>, limits: Limits) -> Result<Self, SourceError> {
+    /// [`SourceError::Address`], [`SourceError::Certificates`] and [`SourceError::Authority`].
+    pub fn new(address: &str, access: &Access, limits: Limits) -> Result<Self, SourceError> {
         let wrong = |url: &str, why: &str| SourceError::Address { url: url.to_owned(), why: why.to_owned() };
         // What cannot be parsed may still hold a password: it is not shown.
         let mut base = Url::parse(address).map_err(|error| wrong("…", &error.to_string()))?;
@@ -141,26 +156,16 @@ impl Prometheus {
         if base.query().is_some() || base.fragment().is_some() {
             return Err(wrong(base.as_str(), "it must end with the path"));
         }
-        let value = match (token, user.is_empty()) {
-            (Some(token), _) => Some(format!("Bearer {}", token.trim())),
-            (None, true) => None,
-            (None, false) => {
-                let decoded = |text: &str| {
-                    percent_decoded(text)
-                        .ok_or_else(|| wrong(base.as_str(), "user and password must be UTF-8"))
-                };
-                let pair = format!("{}:{}", decoded(&user)?, decoded(&password.unwrap_or_default())?);
-                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
-            }
+        let decoded = |text: &str| {
+            percent_decoded(text).ok_or_else(|| wrong(base.as_str(), "user and password must be UTF-8"))
         };
-        let header = |value: String| {
-            let mut value = HeaderValue::from_str(&value)
-                .map_err(|_| wrong(base.as_str(), "the token is not one line"))?;
-            value.set_sensitive(true);
-            Ok(value)
+        let of_address = if user.is_empty() {
+            None
+        } else {
+            Some((decoded(&user)?, decoded(&password.unwrap_or_default())?))
         };
-        let authorization = value.map(header).transpose()?;
-        let http = Client::builder(TokioExecutor::new()).build(connector(base.scheme() == "https")?);
+        let authorization = access.header(of_address).map_err(|why| wrong(base.as_str(), why))?;
+        let http = Client::builder(TokioExecutor::new()).build(access.connector(base.scheme() == "https")?);
         let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
         let host = format!("{}{port}", base.host_str().unwrap_or_default());
         Ok(Self { base, host, authorization, limits, http })
@@ -171,21 +176,45 @@ impl Prometheus {
     /// # Errors
     /// [`SourceError`] when there is none.
     pub async fn query_range(&self, wanted: &Wanted<'_>) -> Result<Bytes, SourceError> {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/api/v1/query_range", self.base.path().trim_end_matches('/')));
+        let mut url = self.url("query_range");
         url.query_pairs_mut()
             .append_pair("query", wanted.query)
             .append_pair("start", &wanted.start.to_string())
             .append_pair("end", &wanted.end.to_string())
             .append_pair("step", &wanted.step.to_string());
+        Ok(self.answer(&url).await?.body)
+    }
+
+    /// The answer to a query at one moment. With a window, `metric{…}[1m]`, that is every sample of it as it was scraped.
+    ///
+    /// # Errors
+    /// [`SourceError`] when there is none.
+    pub async fn query(&self, query: &str, at: Timestamp) -> Result<Answer, SourceError> {
+        let mut url = self.url("query");
+        let seconds = self.limits.try_timeout.as_secs().max(1);
+        url.query_pairs_mut()
+            .append_pair("query", query)
+            .append_pair("time", &at.to_string())
+            // Nobody waits for it any longer.
+            .append_pair("timeout", &format!("{seconds}s"));
+        self.answer(&url).await
+    }
+
+    fn url(&self, endpoint: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/api/v1/{endpoint}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    async fn answer(&self, url: &Url) -> Result<Answer, SourceError> {
         let end = Instant::now() + self.limits.timeout;
         let mut wait = self.limits.wait;
         let mut tries = 0;
         loop {
             tries += 1;
             let until = end.min(Instant::now() + self.limits.try_timeout);
-            let why = match timeout_at(until, self.ask(&url)).await {
-                Ok(Ok(body)) => return Ok(body),
+            let why = match timeout_at(until, self.ask(url)).await {
+                Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Failure::Final(error))) => return Err(error),
                 Ok(Err(Failure::Passing(why))) => why,
                 Err(_) => format!(
@@ -202,7 +231,7 @@ impl Prometheus {
         }
     }
 
-    async fn ask(&self, url: &Url) -> Result<Bytes, Failure> {
+    async fn ask(&self, url: &Url) -> Result<Answer, Failure> {
         let refused = |status, text: &str| {
             let text = text.chars().take(REFUSAL_CHARS_MAX).collect();
             SourceError::Refused { host: self.host.clone(), status, text }
@@ -226,6 +255,7 @@ impl Prometheus {
             let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
             return Err(Failure::Final(refused(status, &format!("it redirects to {to}: give that address"))));
         }
+        let date = date(answer.headers());
         let limit = if status.is_success() { self.limits.bytes_max } else { REFUSAL_BYTES_MAX };
         let body = match Limited::new(answer.into_body(), limit).collect().await {
             Ok(body) => body.to_bytes(),
@@ -240,7 +270,7 @@ impl Prometheus {
             Err(error) => return Err(Failure::Passing(format!("{}: {}", self.host, chain(&*error)))),
         };
         if status.is_success() {
-            return Ok(body);
+            return Ok(Answer { body, date });
         }
         Err(sort(status, String::from_utf8_lossy(&body).trim(), refused))
     }
@@ -255,18 +285,9 @@ fn sort(status: StatusCode, text: &str, refused: impl Fn(StatusCode, &str) -> So
     if passes { Failure::Passing(error.to_string()) } else { Failure::Final(error) }
 }
 
-fn connector(is_secure: bool) -> Result<HttpsConnector<HttpConnector>, SourceError> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| SourceError::Certificates(std::io::Error::other(error)))?;
-    // The certificates of the machine are read only where they are needed: a small container has none.
-    let config = if is_secure {
-        builder.with_native_roots().map_err(SourceError::Certificates)?.with_no_client_auth()
-    } else {
-        builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-    };
-    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 /// An error with its causes in one line.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serin_judge::source::scope::{Request, Scope};
 use serin_judge::source::{mix, prometheus};
 use serin_judge::{CanaryConfig, Metric, Table};
-use serin_sources::{Limits, Prometheus, SourceError, Wanted};
+use serin_sources::{Access, Limits, Prometheus, SourceError, Wanted};
 
 use super::args::JudgeArgs;
 use super::documents::{CONFIG_BYTES_MAX, Configuration, Documents, contents, name, thresholds, unreadable};
@@ -70,7 +70,7 @@ pub(super) async fn fetch(
             Some(token)
         }
     };
-    let source = Prometheus::new(address, token.as_deref(), Limits::default())
+    let source = Prometheus::new(address, &Access { token, ..Access::default() }, Limits::default())
         .map_err(|error| Trouble::Usage(format!("--prometheus: {error}")))?;
     let answers = ask(&source, &questions).await?;
     let mut table = pair(&scopes, answers)?;

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use serin_kernel::Moment;
 
-use crate::block::{Block, Health, Roster};
+use crate::block::{Block, Health, Roster, Seen, Trouble};
 use crate::config::{Config, Exposure, Promql, Queries, Source};
 use crate::policy::{Kind, Policy};
 use crate::promql;
@@ -136,6 +136,8 @@ pub struct Intake {
     /// The first block, and the next one to be sealed: milliseconds.
     begin: i64,
     next: i64,
+    /// The source's clock minus ours, in seconds, when it is too far off.
+    skew: Option<i64>,
 }
 
 impl Intake {
@@ -169,6 +171,7 @@ impl Intake {
             starts: BTreeMap::new(),
             begin,
             next: begin,
+            skew: None,
         })
     }
 
@@ -262,6 +265,13 @@ impl Intake {
         self.starts.insert(pod.to_owned(), at.timestamp().as_millisecond());
     }
 
+    /// The source's clock says this, and ours that: with more than half a block between them, blocks are not what they seem.
+    pub fn clocks(&mut self, source: Moment, ours: Moment) {
+        let ahead = source.timestamp().as_millisecond() - ours.timestamp().as_millisecond();
+        // The source tells whole seconds.
+        self.skew = (self.block + 2000 < 2 * ahead.abs()).then_some(ahead / 1000);
+    }
+
     /// The numerator of a metric was seen before, for any arm: it is no misspelt query.
     pub fn was_seen(&mut self, metric: usize) {
         if let Some(feed) = self.feeds.get_mut(metric) {
@@ -292,7 +302,8 @@ impl Intake {
             };
             let mut metrics = Vec::with_capacity(self.feeds.len());
             for feed in &mut self.feeds {
-                metrics.push(seal::seal(feed, &span, &self.starts, &mut self.names));
+                let seen = seal::seal(feed, &span, &self.starts, &mut self.names);
+                metrics.push(self.skew.map_or(seen, |ahead| Seen::Trouble(Trouble::ClockSkew(ahead))));
             }
             blocks.push(Block {
                 start: moment(self.next),

@@ -6,7 +6,7 @@ mod table;
 use serin_kernel::Moment;
 
 use super::*;
-use crate::block::{Flags, Part as Absence, Seen, Trouble, Value};
+use crate::block::{Flags, Part as Absence, Value};
 use crate::config::Overrides;
 
 /// A moment on the grid of blocks, in seconds.
@@ -284,6 +284,21 @@ fn a_clock_that_goes_back_seals_nothing_and_one_that_leaps_ahead_is_told() {
     let future = || vec![series("c1", "", &[(7300, 5.0), (8000, 6.0)])];
     world.take(7275, future(), future());
     assert_eq!(world.seal(7275), [format!("ClockSkew({})", 8000 - 7275)]);
+}
+
+#[test]
+fn a_source_whose_clock_is_off_by_more_than_half_a_block_is_told() {
+    let both = || vec![series("c1", "", &every(&[0.0, 1.0, 2.0, 3.0]))];
+    let mut world = World::new(COUNT);
+    world.take(75, both(), both());
+    let now = Moment::from_secs(T + 75);
+    for (ahead, wanted) in [(9, "ClockSkew(9)"), (-9, "ClockSkew(-9)"), (8, "c1 1/1")] {
+        world.intake.clocks(Moment::from_secs(T + 75 + ahead), now);
+        let blocks = world.intake.clone().seal(Moment::from_secs(T + 45), &Stage::default()).unwrap();
+        let mut roster = world.intake.roster().clone();
+        roster.pods.extend(blocks[0].joined.clone());
+        assert_eq!(word(&blocks[0].metrics[0], &roster), wanted, "{ahead}");
+    }
 }
 
 #[test]
