@@ -9,6 +9,7 @@
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
 #   judge        judge.sh: serin judge with data from a real Prometheus
+#   gate         gate.sh: what the gate reads from a real Prometheus is what an exporter has shown
 # One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
 # other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
 # test misses fails it, and so does a name that no test has.
@@ -16,7 +17,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story judge)
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story judge gate)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -69,6 +70,7 @@ for part in "$@"; do
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
     judge) ./judge.sh "$RUN/judge" ;;
+    gate) ./gate.sh "$RUN/gate" ;;
   esac || failed+=("$part")
   plane_down
 done
