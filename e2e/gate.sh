@@ -1,7 +1,8 @@
 #!/bin/bash
 # The gate against a real Prometheus (Debian: apt-get install prometheus). usage: gate.sh FOLDER   env SERIN_BIN
 #
-# gate-sources: what is read of counters, classic and native histograms and gauges is what an exporter has shown.
+# gate-sources: what is read of counters, classic and native histograms and gauges is what an exporter has shown,
+# and what serin gate lint says of it.
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh

@@ -3,6 +3,7 @@
 mod controller;
 mod crds;
 mod demo;
+mod gate;
 mod judge;
 mod rollouts;
 mod shift;
@@ -25,6 +26,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Shift(Box<shift::ShiftArgs>),
     Judge(Box<judge::JudgeArgs>),
+    Gate(gate::GateArgs),
     /// Print the custom resource definitions, for kubectl apply -f -
     Crds,
     /// The verbs of `kubectl argo rollouts`, where there is no kubectl
@@ -66,6 +68,7 @@ async fn dispatch() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Shift(arguments) => shift::run(&arguments).await,
         Command::Judge(arguments) => return judge::run(&arguments).await,
+        Command::Gate(arguments) => return gate::run(&arguments).await,
         Command::Crds => crds::print(),
     };
     done.unwrap_or_else(|error| {

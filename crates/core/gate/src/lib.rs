@@ -15,6 +15,7 @@ mod engine;
 mod history;
 pub mod hold;
 pub mod intake;
+pub mod lint;
 pub mod plan;
 pub mod policy;
 pub mod promql;

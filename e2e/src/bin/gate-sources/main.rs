@@ -1,4 +1,5 @@
 //! What the gate reads from a real Prometheus, held against an exporter that knows what it showed. usage: gate-sources FOLDER PORT
+//! env SERIN_BIN, whose `gate lint` is asked about the same metrics
 //!
 //! Each scrape of a pod counts seven requests, one of them an error, and six durations. So every block must hold seven
 //! times as many requests as errors, in whole numbers, whatever the scrapes were: an extrapolated or half-counted one
@@ -65,7 +66,47 @@ async fn main() -> Result<()> {
     let (roster, blocks) =
         tokio::time::timeout(PATIENCE, follow(&source, intake)).await.context("no blocks in time")??;
     judge(&roster, &blocks)?;
+    lint(folder, &port)?;
     println!("gate-sources: {} blocks of {} pods are what was shown", blocks.len(), roster.pods.len());
+    Ok(())
+}
+
+/// `serin gate lint` finds nothing but the one stable pod that has a native histogram, and what is misspelt.
+fn lint(folder: &Path, port: &str) -> Result<()> {
+    let serin = std::env::var("SERIN_BIN").context("SERIN_BIN names the program under test")?;
+    let url = format!("http://127.0.0.1:{port}");
+    for (name, text, wanted) in [
+        ("gate.yaml", CONFIG.to_owned(), &["native one-pod"][..]),
+        (
+            "other.yaml",
+            CONFIG
+                .replace("shop_requests_total,", "shop_request_total,")
+                .replace("scrapeInterval: 1s", "scrapeInterval: 2s")
+                .replace("shop_requests_total}", "shop_requests_totals}"),
+            &["absent-series", "scrape-interval"],
+        ),
+        (
+            "level.yaml",
+            CONFIG.replace("gauge: shop_level", "gauge: shop_requests_total"),
+            &["counter-as-gauge"],
+        ),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, text)?;
+        let output = Command::new(&serin)
+            .args(["gate", "lint", "-o", "json", "--prometheus", &url, "-c"])
+            .arg(&path)
+            .output()
+            .with_context(|| serin.clone())?;
+        ensure!(output.status.code() == Some(1), "{name}: {output:?}");
+        let found: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout)?;
+        let words: Vec<String> =
+            found.iter().map(|one| format!("{} {}", one["metric"], one["rule"]).replace('"', "")).collect();
+        for word in wanted {
+            ensure!(words.iter().any(|have| have.ends_with(word)), "{name}: no {word} among {words:?}");
+        }
+        ensure!(name != "gate.yaml" || words == ["native one-pod"], "{words:?}");
+    }
     Ok(())
 }
 

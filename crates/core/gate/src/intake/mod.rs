@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 
 use serin_kernel::Moment;
 
-use crate::block::{Block, Health, Roster, Seen, Trouble};
-use crate::config::{Config, Exposure, Promql, Queries, Source};
+use crate::block::{Arm, Block, Health, Roster, Seen, Trouble};
+use crate::config::{Arms, Config, Exposure, Promql, Queries, Source};
 use crate::policy::{Kind, Policy};
 use crate::promql;
 use feed::Feed;
@@ -327,6 +327,14 @@ impl Config {
     pub fn intake(&self, from: Moment) -> Result<Intake, IntakeError> {
         Intake::new(&self.policy, &self.queries, from)
     }
+}
+
+/// The pods of these series with their arms.
+///
+/// # Errors
+/// The labels of a series that belongs to no arm, to both, or names no pod.
+pub fn sorted_by_pod(series: Vec<Series>, arms: &Arms) -> Result<Vec<(String, Arm)>, String> {
+    Ok(feed::sort(series, arms)?.into_keys().collect())
 }
 
 fn moment(ms: i64) -> Moment {

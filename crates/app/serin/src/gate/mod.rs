@@ -1,0 +1,35 @@
+//! `serin gate`: a verdict on a release from counts, and what belongs to it. Each verb has its module.
+
+mod args;
+mod files;
+mod lint;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+/// The exit code of what could not be done; those of the verdicts and findings are the verbs'.
+const CANNOT: u8 = 2;
+
+/// Judge a release by counts: PASS, FAIL or HOLD at any look
+#[derive(Args)]
+pub(crate) struct GateArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Lint(Box<lint::LintArgs>),
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &GateArgs) -> ExitCode {
+    let done = match &args.verb {
+        Verb::Lint(args) => lint::run(args).await,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("Error: {}", serin_report::judgement::harmless(&format!("{error:#}")));
+        CANNOT.into()
+    })
+}
