@@ -1,5 +1,5 @@
 //! What the gate reads from a real Prometheus, held against an exporter that knows what it showed. usage: gate-sources FOLDER PORT
-//! env SERIN_BIN, whose `gate lint` is asked about the same metrics
+//! env `SERIN_BIN`, whose `gate lint` is asked about the same metrics
 //!
 //! Each scrape of a pod counts seven requests, one of them an error, and six durations. So every block must hold seven
 //! times as many requests as errors, in whole numbers, whatever the scrapes were: an extrapolated or half-counted one
@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use serin_gate::block::{Block, Cell, Roster, Seen, Value};
 use serin_gate::config::{Config, Overrides};
-use serin_gate::intake::{Intake, Stage, freeze, series};
+use serin_gate::intake::{Intake, Stage, any, freeze, series};
 use serin_gate::policy::Kind;
 use serin_sources::{Access, Limits, Prometheus};
 
@@ -168,6 +168,11 @@ async fn learn(source: &Prometheus, config: &mut Config) -> Result<()> {
 }
 
 async fn follow(source: &Prometheus, mut intake: Intake) -> Result<(Roster, Vec<Block>)> {
+    for question in intake.ever_questions(Timestamp::now().into()) {
+        let was_seen = any(&source.query(&question.query, question.at.timestamp()).await?.body)?;
+        ensure!(was_seen, "{} gives nothing", question.query);
+    }
+    ensure!(!any(&source.query("count(last_over_time(misspelt[14d]))", Timestamp::now()).await?.body)?);
     let mut blocks = Vec::new();
     while blocks.len() < BLOCKS {
         let now = Timestamp::now();

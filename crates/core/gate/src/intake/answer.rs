@@ -28,9 +28,14 @@ pub enum AnswerError {
     Refused(String),
     /// The answer is of another type.
     #[error(
-        "the answer is a {0:?}, and raw samples (a \"matrix\") are needed: ask for a selector with a range"
+        "the answer is a {have:?}, and a {wanted:?} is needed: raw samples are those of a selector with a range"
     )]
-    Type(String),
+    Type {
+        /// What it is.
+        have: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
 }
 
 #[derive(Deserialize)]
@@ -63,23 +68,43 @@ struct Row {
     histograms: Vec<(f64, Shape)>,
 }
 
+/// Whether an answer to a query without a window has any series in it.
+///
+/// # Errors
+/// [`AnswerError`].
+pub fn any(body: &[u8]) -> Result<bool, AnswerError> {
+    let result = result(body, "vector")?;
+    let rows: Vec<serde::de::IgnoredAny> =
+        serde_json::from_str(result.get()).map_err(|error| unreadable(&error))?;
+    Ok(!rows.is_empty())
+}
+
 /// The series of an answer.
 ///
 /// # Errors
 /// [`AnswerError`].
 pub fn series(body: &[u8]) -> Result<Vec<Series>, AnswerError> {
-    let wrong = |error: serde_json::Error| AnswerError::Unreadable(error.to_string());
-    let answer: Answer = serde_json::from_slice(body).map_err(wrong)?;
+    let rows: Vec<Row> =
+        serde_json::from_str(result(body, "matrix")?.get()).map_err(|error| unreadable(&error))?;
+    rows.into_iter().map(of_row).collect()
+}
+
+fn unreadable(error: &serde_json::Error) -> AnswerError {
+    AnswerError::Unreadable(error.to_string())
+}
+
+/// What an answer of type `wanted` holds.
+fn result(body: &[u8], wanted: &'static str) -> Result<Box<serde_json::value::RawValue>, AnswerError> {
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     if answer.status != "success" {
         let said = answer.error.unwrap_or_else(|| format!("its status is {:?}", answer.status));
         return Err(AnswerError::Refused(said));
     }
     let data = answer.data.ok_or_else(|| AnswerError::Unreadable("it has no data".to_owned()))?;
-    if data.result_type != "matrix" {
-        return Err(AnswerError::Type(data.result_type));
+    if data.result_type != wanted {
+        return Err(AnswerError::Type { have: data.result_type, wanted });
     }
-    let rows: Vec<Row> = serde_json::from_str(data.result.get()).map_err(wrong)?;
-    rows.into_iter().map(of_row).collect()
+    Ok(data.result)
 }
 
 fn of_row(row: Row) -> Result<Series, AnswerError> {

@@ -31,7 +31,7 @@ use crate::policy::{Kind, Policy};
 use crate::promql;
 use feed::Feed;
 
-pub use answer::{AnswerError, Series, series};
+pub use answer::{AnswerError, Series, any, series};
 pub use file::{FileError, Rows};
 pub use native::Native;
 pub use survey::{FreezeError, freeze};
@@ -40,6 +40,8 @@ pub use survey::{FreezeError, freeze};
 pub const SERIES_MAX: usize = 100_000;
 /// The longest span that is asked for at once: more makes answers that no Prometheus gives.
 const SPAN_MAX: i64 = 3600;
+/// How far back events count as seen: two weeks hold a release and what went wrong in it.
+const EVER_DAYS: u32 = 14;
 /// A leap of the clock that is longer than this begins no thousands of empty blocks: 31 days.
 const LEAP_MAX: i64 = 31 * 24 * 3600;
 
@@ -219,6 +221,21 @@ impl Intake {
             questions.push(Question { metric: None, part: Part::Events, query, at });
         }
         Ok(questions)
+    }
+
+    /// For each metric whose events were not seen yet: what to ask once, so that none of them now is told from a misspelt
+    /// query. [`any`] reads the answer; [`Intake::was_seen`] takes it.
+    #[must_use]
+    pub fn ever_questions(&self, now: Moment) -> Vec<Question> {
+        let unknown = self.feeds.iter().enumerate().filter(|(_, feed)| !feed.is_known);
+        let question = |(index, _): (usize, &Feed)| {
+            let Source::Count { events: Some(events), .. } = &self.queries.metrics[index].source else {
+                return None;
+            };
+            let query = format!("count(last_over_time({}[{EVER_DAYS}d]))", events.text);
+            Some(Question { metric: Some(index), part: Part::Events, query, at: now })
+        };
+        unknown.filter_map(question).collect()
     }
 
     /// Takes in the answer to a question: samples that were there before are no harm.

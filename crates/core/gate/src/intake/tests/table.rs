@@ -69,6 +69,26 @@ fn a_total_failure_is_plain_data() {
     assert_eq!(both(&[0.0, 50.0], &[0.0, 50.0]), ["c1 50/50"]);
 }
 
+#[test]
+fn whether_events_were_ever_seen_is_asked_only_while_it_is_not_known() {
+    let mut world = World::new(COUNT);
+    let now = Moment::from_secs(T);
+    let questions = world.intake.ever_questions(now);
+    assert_eq!(
+        questions.iter().map(|question| &*question.query).collect::<Vec<_>>(),
+        ["count(last_over_time(e[14d]))"]
+    );
+    let body = |result: &str| {
+        format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{result}]}}}}"#).into_bytes()
+    };
+    assert_eq!(any(&body("")), Ok(false));
+    assert_eq!(any(&body(r#"{"metric":{},"value":[1,"3"]}"#)), Ok(true));
+    assert!(any(br#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#).is_err());
+    world.intake.was_seen(0);
+    assert_eq!(world.intake.ever_questions(now), []);
+    assert_eq!(World::new("events: e, perPodTime: true").intake.ever_questions(now), []);
+}
+
 /// A classic histogram of one pod: for each scrape the counts up to these ends and of all.
 fn classic(pod: &str, ends: &[&str], scrapes: &[(i64, &[f64])]) -> Vec<Series> {
     let of = |(index, le): (usize, &&str)| {
