@@ -7,6 +7,7 @@
 //! Everything is a function of integers: blocks of counts ([`block`]), a policy ([`policy`]) and constants.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod backtest;
 pub mod bake;
 pub mod block;
 pub mod config;

@@ -19,5 +19,6 @@ pub mod outliers;
 mod rank;
 pub mod ratio;
 pub mod series;
+pub mod share;
 
 pub use rank::{compatible, exact};
