@@ -74,9 +74,12 @@ fn rooms_on_the_map(house: &House) -> Vec<String> {
     let mut layer = "";
     for line in drawing.lines() {
         let depth = line.len() - line.trim_start().len();
-        let Some((name, _)) = line.trim_start().split_once('/') else { continue };
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        {
+        // `bench/verdict/` at the left edge is a room inside another.
+        let word = line.split_whitespace().next().unwrap_or_default();
+        let Some(name) = word.strip_suffix('/') else { continue };
+        let is_nested = name.contains('/');
+        let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '/';
+        if name.is_empty() || (is_nested && depth > 0) || !name.chars().all(is_letter) {
             continue;
         }
         match depth {
