@@ -20,6 +20,7 @@ pub mod lint;
 pub mod plan;
 pub mod policy;
 pub mod promql;
+pub mod record;
 
 pub use block::{Arm, Block, Cell, Flags, Pod, Roster, Seen, Trouble, Value};
 pub use engine::{Gate, LineLook, LineState, Look, MetricLook, SplitLook};

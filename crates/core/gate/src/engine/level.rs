@@ -69,6 +69,11 @@ impl Level {
         self.batch.clear();
     }
 
+    /// log E of harm of each finished step.
+    pub(super) fn finished(&self) -> &[f64] {
+        self.evidence.finished()
+    }
+
     /// The log-likelihood of the whole rollout and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         self.evidence.likelihoods()

@@ -100,6 +100,16 @@ impl Line {
         self.step_exposure
     }
 
+    /// log E of harm of each finished step.
+    pub(super) fn finished(&self) -> &[f64] {
+        self.evidence.finished()
+    }
+
+    /// Events and exposure of the canary in this step.
+    pub(super) fn in_step(&self) -> (u64, u64) {
+        (self.step_events, self.step_exposure)
+    }
+
     /// The log-likelihood of the whole rollout and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         self.evidence.likelihoods()

@@ -231,8 +231,7 @@ impl State {
         priors: &mut Shelf,
     ) -> MetricLook {
         let (canary_pods, stable_pods) = self.exposures.effective();
-        let is_last = question.step as usize + 1 >= question.steps;
-        let margin = if is_last { metric.margin } else { metric.margin.max(EARLY_MARGIN) };
+        let margin = margin_in_step(metric, question.step as usize, question.steps);
         let mut ask = |between: f64, look: &mut dyn FnMut(Asked) -> LineLook| {
             let spread = pods::spread(between, canary_pods, stable_pods);
             let whole = priors.get(metric.tolerated, metric.margin, spread);
@@ -344,6 +343,10 @@ impl State {
                     between_pods: line.past.between_pods,
                     whole: line.likelihoods().0,
                     step: line.likelihoods().1,
+                    finished: line.finished(),
+                    events: line.events,
+                    exposures: line.exposures,
+                    in_step: line.in_step(),
                 })
                 .collect(),
             Track::Level(level) => vec![LineState {
@@ -351,6 +354,10 @@ impl State {
                 between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 whole: level.likelihoods().0,
                 step: level.likelihoods().1,
+                finished: level.finished(),
+                events: (0, 0),
+                exposures: (0, 0),
+                in_step: (0, 0),
             }],
         }
     }
@@ -367,11 +374,24 @@ pub struct LineState<'a> {
     pub whole: &'a LogLikelihood,
     /// The log-likelihood of this step.
     pub step: &'a LogLikelihood,
+    /// log E of harm of each finished step, as it was at its end.
+    pub finished: &'a [f64],
+    /// Events of both arms so far, canary first (of a metric of which fewer are worse: stable first); 0 for a gauge.
+    pub events: (u64, u64),
+    /// Exposure of both arms so far, in the same order.
+    pub exposures: (u64, u64),
+    /// Events and exposure of the first of the two arms in this step.
+    pub in_step: (u64, u64),
+}
+
+/// The margin that a step of `steps` has to show.
+pub(crate) fn margin_in_step(metric: &Metric, step: usize, steps: usize) -> f64 {
+    if step + 1 >= steps { metric.margin } else { metric.margin.max(EARLY_MARGIN) }
 }
 
 /// Evidence of several edges as one: the average of harm, since any of them may show it and all of them depend on each
 /// other; the least of no harm, since every one that guards must show it. Named edges have half of the weight, and guard.
-fn joined(lines: &[LineLook], metric: &Metric) -> (f64, f64) {
+pub(crate) fn joined(lines: &[LineLook], metric: &Metric) -> (f64, f64) {
     if let [only] = lines {
         return (only.harm, only.no_worse);
     }

@@ -22,6 +22,7 @@ use crate::{
 
 pub use line::LineLook;
 pub use metric::{LineState, MetricLook};
+pub(crate) use metric::{joined, margin_in_step};
 pub use split::SplitLook;
 
 /// Blocks without an answer of the canary from which it holds.
@@ -264,7 +265,8 @@ impl Gate {
     }
 }
 
-fn standing((look, metric): (&MetricLook, &crate::policy::Metric)) -> Standing {
+/// How a metric stands at a look.
+pub(crate) fn standing((look, metric): (&MetricLook, &crate::policy::Metric)) -> Standing {
     let is_counting = metric.class != Class::Note;
     Standing {
         harm: look.harm,

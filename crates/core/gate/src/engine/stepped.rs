@@ -81,6 +81,11 @@ impl Stepped {
         self.step = Some(Stretch::default());
     }
 
+    /// log E of harm of each finished step, as it was at its end.
+    pub(super) fn finished(&self) -> &[f64] {
+        &self.finished
+    }
+
     /// Of the whole rollout, and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         (&self.whole.likelihood, &self.step.as_ref().unwrap_or(&self.whole).likelihood)

@@ -4,5 +4,10 @@
 
 mod backtest;
 mod ground;
+<<<<<<< HEAD
 mod plan;
+=======
+mod record;
+>>>>>>> 6743d98 (Gate: an evidence record that is verified from its integers)
 mod verdicts;
+mod what_if;

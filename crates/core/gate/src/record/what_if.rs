@@ -1,0 +1,355 @@
+//! What would have changed the verdict.
+//!
+//! All of it is read off the same log-likelihoods with other numbers put in, except the judgement without a pod, for which
+//! the blocks are judged again without its cells.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serin_stats::ratio::{absolute, combine, evidence::Tempered, grid::LogLikelihood, pods, prior::Shelf};
+
+use super::{Bars, Opening, bars};
+use crate::{
+    LineLook, LineState, MetricLook,
+    block::{Arm, Block, Seen, Value},
+    decide::{self, Ruling, Standing, reaches},
+    engine::{self, Gate, Look, standing},
+    hold::{Cause, Hold, Verdict, Word},
+    policy::{Class, Metric},
+};
+
+/// Ratios are told in hundredths; the grid holds no margin above 16.
+const WHOLE: u32 = 100;
+const RATIO_MAX: u32 = 1600;
+/// Blocks ahead up to which a verdict is looked for: a year of blocks of 15 seconds.
+const BLOCKS_MAX: u32 = 1 << 21;
+/// Pods up to which more are proposed.
+const PODS_MAX: u32 = 1000;
+/// How many times burstier the events may be, in hundredths.
+const BURSTS_MAX: u32 = 10_000;
+/// Pods without which it is judged again: those with the most exposure.
+const LEFT_OUT_MAX: usize = 50;
+/// Shares are told in thousandths.
+const THOUSAND: f64 = 1000.0;
+
+/// What would have changed the verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhatIf {
+    /// Each metric.
+    pub metrics: Vec<MetricWhatIf>,
+    /// Each pod of the canary without which it was judged again: after FAIL by evidence, when there are several.
+    pub pods: Vec<PodWhatIf>,
+}
+
+/// What would have changed it, of one metric. Ratios and factors are in hundredths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetricWhatIf {
+    /// The smallest margin that this step's data would pass; none when there is none up to 16.
+    pub passing_margin: Option<u32>,
+    /// The largest tolerated ratio under which it would be FAIL; none when it would not be at 1 either. Evidence of steps
+    /// that are over stays as it was at their end.
+    pub failing_tolerated: Option<u32>,
+    /// Further blocks until its evidence passes, if all goes on as in this step so far; 0 when it does now, none when never.
+    pub blocks_to_pass: Option<u32>,
+    /// Further blocks until its evidence fails; 0 when it does now, none when never.
+    pub blocks_to_fail: Option<u32>,
+    /// Pods of the canary with which these data would pass; 0 when they do now, none when no number does.
+    pub pods_to_pass: Option<u32>,
+    /// If its events came in bursts so many times larger, it would no longer be FAIL; none when it is not by evidence.
+    pub bursts_to_hold: Option<u32>,
+    /// The verdict without this metric.
+    pub without: Word,
+}
+
+/// The judgement without one pod of the canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PodWhatIf {
+    /// The pod, by its place in the roster.
+    pub pod: u32,
+    /// The metric that says FAIL most clearly.
+    pub metric: usize,
+    /// The pod's share of that metric's evidence of harm, in thousandths.
+    pub share: i32,
+    /// The verdict without the pod.
+    pub without: Word,
+}
+
+/// What would have changed the latest verdict; none before the first look.
+pub(super) fn of(
+    opening: &Opening,
+    blocks: &[Block],
+    looks: &[Look],
+    gate: &Gate,
+    priors: &mut Shelf,
+) -> Option<WhatIf> {
+    let look = looks.last()?;
+    let in_step = looks.iter().rev().take_while(|other| other.step == look.step).count();
+    let metrics = look.metrics.iter().zip(bars(&opening.policy)).enumerate();
+    let metrics = metrics.map(|(place, (metric, bars))| {
+        let case = Case {
+            metric: &opening.policy.metrics[place],
+            lines: gate.lines(place),
+            look: metric,
+            bars,
+            step: look.step as usize,
+            steps: opening.policy.steps.len(),
+            in_step: in_step as f64,
+        };
+        let waits = waits(opening, look, &case);
+        case.what_if(waits, without(place, opening, look), priors)
+    });
+    Some(WhatIf { metrics: metrics.collect(), pods: without_pods(opening, blocks, look, priors) })
+}
+
+/// Blocks which the step must still last for PASS, whatever the evidence.
+fn waits(opening: &Opening, look: &Look, case: &Case) -> u32 {
+    let need = opening.policy.steps.get(look.step as usize).map_or(0, |step| step.minimum);
+    let time = need.saturating_sub(look.step_seconds).div_ceil(opening.policy.block);
+    let Some(line) =
+        case.lines.first().filter(|_| !matches!(case.metric.kind, crate::policy::Kind::Gauge { .. }))
+    else {
+        return time;
+    };
+    let (have, need) = (line.in_step.1, opening.policy.minimum_exposure);
+    if have >= need {
+        return time;
+    }
+    let for_exposure = ((need - have) as f64 * case.in_step / have as f64).ceil();
+    time.max(if for_exposure < f64::from(BLOCKS_MAX) { for_exposure as u32 } else { BLOCKS_MAX + 1 })
+}
+
+/// One metric at the latest look.
+struct Case<'a> {
+    metric: &'a Metric,
+    lines: Vec<LineState<'a>>,
+    look: &'a MetricLook,
+    bars: Bars,
+    step: usize,
+    steps: usize,
+    /// Blocks of this step so far.
+    in_step: f64,
+}
+
+/// Numbers to put in instead.
+#[derive(Clone, Copy)]
+struct Instead {
+    tolerated: f64,
+    margin: f64,
+    canary_pods: f64,
+    /// Times φ.
+    bursts: f64,
+    /// Further blocks like those of this step.
+    blocks: u32,
+}
+
+impl Case<'_> {
+    fn as_it_is(&self) -> Instead {
+        Instead {
+            tolerated: self.metric.tolerated,
+            margin: engine::margin_in_step(self.metric, self.step, self.steps),
+            canary_pods: self.look.canary_pods,
+            bursts: 1.0,
+            blocks: 0,
+        }
+    }
+
+    /// Evidence of harm and of no harm with other numbers.
+    fn evidence(&self, instead: Instead, priors: &mut Shelf) -> (f64, f64) {
+        let lines: Vec<LineLook> = self.lines.iter().map(|line| self.line(line, instead, priors)).collect();
+        engine::joined(&lines, self.metric)
+    }
+
+    fn line(&self, line: &LineState, instead: Instead, priors: &mut Shelf) -> LineLook {
+        let more = f64::from(instead.blocks) / self.in_step;
+        let grown = |to: &LogLikelihood| {
+            let mut grown = to.clone();
+            if more > 0.0 {
+                grown.add_terms(&line.step.tempered(1.0 / more));
+            }
+            grown
+        };
+        let phi = line.phi * instead.bursts;
+        let spread = pods::spread(line.between_pods, instead.canary_pods, self.look.stable_pods);
+        let hypotheses = priors.get(instead.tolerated, instead.margin, spread);
+        let step = Tempered::new(&grown(line.step), phi);
+        let in_step = step.log_harm(&hypotheses);
+        let harm = if self.steps <= 1 && line.finished.is_empty() {
+            in_step
+        } else {
+            let steps: Vec<f64> = line.finished.iter().copied().chain([in_step]).collect();
+            let whole = Tempered::new(&grown(line.whole), phi).log_harm(&hypotheses);
+            combine::restarted(whole, &steps, self.steps)
+        };
+        let below = || {
+            let times = |count: u64| (count as f64 * (1.0 + more)).round() as u64;
+            let (events, exposure) = (times(line.in_step.0), times(line.in_step.1));
+            absolute::log_below(events, exposure, self.metric.floor, phi, hypotheses.spread)
+        };
+        let relative = step.log_no_worse(&hypotheses);
+        let no_worse = combine::halves(relative, (self.metric.floor > 0.0).then(below));
+        LineLook { harm, no_worse, phi, spread: hypotheses.spread }
+    }
+
+    fn what_if(&self, waits: u32, without: Word, priors: &mut Shelf) -> MetricWhatIf {
+        let is = self.as_it_is();
+        let mut passes = |instead: Instead| {
+            self.bars.no_worse.is_some_and(|bar| reaches(self.evidence(instead, priors).1, bar))
+        };
+        let hundredths = |ratio: u32| f64::from(ratio) / f64::from(WHOLE);
+        let lowest = (self.metric.tolerated * f64::from(WHOLE)).floor() as u32 + 1;
+        let passing_margin =
+            first(lowest, RATIO_MAX, |ratio| passes(Instead { margin: hundredths(ratio), ..is }));
+        let blocks_to_pass = first_by_leaps(waits, BLOCKS_MAX, |blocks| passes(Instead { blocks, ..is }));
+        let now = is.canary_pods.ceil() as u32;
+        let pods_to_pass = if passes(is) {
+            Some(0)
+        } else {
+            first(now + 1, PODS_MAX, |pods| passes(Instead { canary_pods: f64::from(pods), ..is }))
+        };
+        let mut fails = |instead: Instead| {
+            self.bars.harm.is_some_and(|bar| reaches(self.evidence(instead, priors).0, bar))
+        };
+        let failing_tolerated = fails(Instead { tolerated: 1.0, ..is }).then(|| {
+            let holds = |ratio: u32| !fails(Instead { tolerated: hundredths(ratio), ..is });
+            first(WHOLE, RATIO_MAX, holds).map_or(RATIO_MAX, |ratio| ratio - 1)
+        });
+        let blocks_to_fail = first_by_leaps(0, BLOCKS_MAX, |blocks| fails(Instead { blocks, ..is }));
+        let bursts_to_hold = if fails(is) {
+            first(WHOLE, BURSTS_MAX, |bursts| !fails(Instead { bursts: hundredths(bursts), ..is }))
+        } else {
+            None
+        };
+        MetricWhatIf {
+            passing_margin,
+            failing_tolerated,
+            blocks_to_pass,
+            blocks_to_fail,
+            pods_to_pass,
+            bursts_to_hold,
+            without,
+        }
+    }
+}
+
+/// The first number from `low` to `high` at which `holds`, which holds from some number on.
+fn first(low: u32, high: u32, mut holds: impl FnMut(u32) -> bool) -> Option<u32> {
+    if low > high || !holds(high) {
+        return None;
+    }
+    let (mut below, mut at) = (low, high);
+    while below < at {
+        let middle = below + (at - below) / 2;
+        if holds(middle) { at = middle } else { below = middle + 1 }
+    }
+    Some(at)
+}
+
+/// The same where `high` is far and `holds` likely near.
+fn first_by_leaps(low: u32, high: u32, mut holds: impl FnMut(u32) -> bool) -> Option<u32> {
+    if low > high {
+        return None;
+    }
+    let (mut below, mut leap) = (low, 1);
+    let mut at = low;
+    while !holds(at) {
+        if at == high {
+            return None;
+        }
+        below = at + 1;
+        at = at.saturating_add(leap).min(high);
+        leap *= 2;
+    }
+    first(below, at, holds)
+}
+
+/// The verdict of a look without one metric.
+fn without(place: usize, opening: &Opening, look: &Look) -> Word {
+    let policy = &opening.policy;
+    let others = || look.metrics.iter().zip(&policy.metrics).enumerate().filter(|(other, _)| *other != place);
+    let is_others = |cause: &Cause| match cause {
+        Cause::Evidence { .. } => false,
+        Cause::Failing { metric, .. } => *metric != place,
+        Cause::Crashing { .. } | Cause::Blackhole { .. } => true,
+    };
+    if let Verdict::Fail(causes) = &look.verdict
+        && causes.iter().any(is_others)
+    {
+        return Word::Fail;
+    }
+    let is_split_wrong =
+        policy.split != Some(place) && matches!(&look.verdict, Verdict::Hold(Hold::SplitWrong { .. }));
+    let is_muted =
+        is_split_wrong || others().any(|(_, (look, _))| look.hold.as_ref().is_some_and(Hold::mutes_all));
+    let standings: Vec<Standing> = others().map(|(_, pair)| standing(pair)).collect();
+    let need = policy.steps.get(look.step as usize).map_or(0, |step| step.minimum);
+    let holds = others().any(|(_, (look, metric))| look.hold.is_some() && metric.class != Class::Note);
+    match decide::decide(policy.alpha, policy.beta, look.step_seconds >= need, is_muted, &standings) {
+        Ruling::Fail(_) => Word::Fail,
+        Ruling::Pass if !holds && !is_muted => Word::Pass,
+        _ => Word::Hold,
+    }
+}
+
+/// The judgement without each pod of the canary in turn, when the evidence says FAIL and there are several.
+fn without_pods(opening: &Opening, blocks: &[Block], look: &Look, priors: &mut Shelf) -> Vec<PodWhatIf> {
+    let Verdict::Fail(causes) = &look.verdict else { return Vec::new() };
+    let bars = bars(&opening.policy);
+    let evidence = |cause: &Cause| match cause {
+        Cause::Evidence { metric } => {
+            Some((*metric, look.metrics.get(*metric)?.harm - bars.get(*metric)?.harm?))
+        }
+        _ => None,
+    };
+    let clearest = causes.iter().filter_map(evidence).max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((metric, _)) = clearest else { return Vec::new() };
+    let harm = look.metrics[metric].harm;
+    let pods = canary_pods(opening, blocks, metric);
+    if pods.len() < 2 || harm <= 0.0 {
+        return Vec::new();
+    }
+    let without = |pod: u32| {
+        let mut gate = Gate::open(opening.policy.clone(), opening.roster.clone(), &opening.history).ok()?;
+        let looks = blocks.iter().map(|block| gate.look(&without_pod(block, pod), priors));
+        let last = looks.last()?;
+        let share = (1.0 - last.metrics.get(metric)?.harm / harm) * THOUSAND;
+        Some(PodWhatIf { pod, metric, share: share.round() as i32, without: last.verdict.word() })
+    };
+    pods.into_iter().filter_map(without).collect()
+}
+
+/// The pods of the canary that a metric has seen, those with the most exposure first.
+fn canary_pods(opening: &Opening, blocks: &[Block], metric: usize) -> Vec<u32> {
+    let joined = blocks.iter().flat_map(|block| &block.joined);
+    let arms: Vec<Arm> = opening.roster.pods.iter().chain(joined).map(|pod| pod.arm).collect();
+    let mut exposure: BTreeMap<u32, u64> = BTreeMap::new();
+    for block in blocks {
+        let Some(Seen::Cells(cells)) = block.metrics.get(metric) else { continue };
+        for cell in cells.iter().filter(|cell| arms.get(cell.pod as usize) == Some(&Arm::Canary)) {
+            let n = match &cell.value {
+                Value::Count { n, .. } | Value::Latency { n, .. } => *n,
+                Value::Gauge { .. } => 1,
+            };
+            let sum = exposure.entry(cell.pod).or_default();
+            *sum = sum.saturating_add(n);
+        }
+    }
+    let mut pods: Vec<(u32, u64)> = exposure.into_iter().filter(|(_, n)| *n > 0).collect();
+    pods.sort_by_key(|(pod, n)| (std::cmp::Reverse(*n), *pod));
+    pods.into_iter().take(LEFT_OUT_MAX).map(|(pod, _)| pod).collect()
+}
+
+fn without_pod(block: &Block, pod: u32) -> Block {
+    let mut block = block.clone();
+    for seen in &mut block.metrics {
+        if let Seen::Cells(cells) = seen {
+            cells.retain(|cell| cell.pod != pod);
+        }
+    }
+    block
+}
+
+#[cfg(test)]
+mod tests;

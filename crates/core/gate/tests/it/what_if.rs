@@ -1,0 +1,221 @@
+//! What would have changed the verdict, against the same found the long way: the judgement made again with the other
+//! number, or one number tried after the other.
+
+use serin_gate::{
+    Block, Gate, Look, Policy, Seen, Shelf, Word,
+    decide::{harm_bar, pass_bar, reaches},
+    record::{MetricWhatIf, Opening, WhatIf},
+};
+use serin_stats::ratio::{evidence::Tempered, grid::LogLikelihood, pods};
+
+use crate::{
+    ground::{block, cells, metric, policy, steady},
+    record::{begun, blocks, judged, opening},
+};
+
+fn last_look(opening: &Opening, blocks: &[Block]) -> (Gate, Look) {
+    let (mut gate, _) = begun(opening);
+    let mut shelf = Shelf::default();
+    let looks: Vec<Look> = blocks.iter().map(|block| gate.look(block, &mut shelf)).collect();
+    (gate, looks.into_iter().next_back().unwrap())
+}
+
+/// The last look under a policy that `change` made of the one that was kept.
+fn under(opening: &Opening, blocks: &[Block], change: impl Fn(&mut Policy)) -> Look {
+    let mut other = opening.clone();
+    change(&mut other.policy);
+    last_look(&other, blocks).1
+}
+
+fn what_if(opening: &Opening, blocks: &[Block]) -> WhatIf {
+    judged(opening, blocks).what_if.unwrap()
+}
+
+fn of_one(opening: &Opening, blocks: &[Block]) -> MetricWhatIf {
+    what_if(opening, blocks).metrics.remove(0)
+}
+
+fn quick() -> Policy {
+    let mut policy = policy(vec![metric("errors")]);
+    policy.steps[0].minimum = 0;
+    policy
+}
+
+/// Equal releases, better and worse ones, seen for a short and a long time.
+fn worlds() -> Vec<Vec<Block>> {
+    [(3, 4), (12, 4), (40, 4), (12, 1), (40, 2), (30, 3), (20, 100)]
+        .map(|(count, every)| blocks(count, every, 1))
+        .to_vec()
+}
+
+#[test]
+fn the_passing_margin_is_the_first_under_which_the_judgement_made_again_passes() {
+    let opening = opening(quick());
+    for blocks in worlds() {
+        let found = of_one(&opening, &blocks).passing_margin;
+        let margins = (111..=1600).step_by(if found.is_some() { 1 } else { 7 });
+        let passes = |margin: &u32| {
+            let look = under(&opening, &blocks, |policy| {
+                policy.metrics[0].margin = f64::from(*margin) / 100.0;
+            });
+            reaches(look.metrics[0].no_worse, pass_bar(0.05))
+        };
+        match found {
+            Some(margin) => {
+                assert!(passes(&margin), "{margin}");
+                // Near below it, and far below it.
+                let below =
+                    margins.filter(|other| *other < margin && (margin - other < 5 || other % 50 == 0));
+                below.for_each(|other| assert!(!passes(&other), "{other} passes, below {margin}"));
+            }
+            None => assert!(!margins.into_iter().step_by(30).any(|margin| passes(&margin))),
+        }
+    }
+}
+
+#[test]
+fn the_failing_tolerated_ratio_is_the_last_under_which_the_judgement_made_again_fails() {
+    let opening = opening(quick());
+    let mut found_some = 0;
+    for blocks in worlds() {
+        let fails = |tolerated: u32| {
+            let look = under(&opening, &blocks, |policy| {
+                let metric = &mut policy.metrics[0];
+                (metric.tolerated, metric.margin) = (f64::from(tolerated) / 100.0, 16.0);
+            });
+            reaches(look.metrics[0].harm, harm_bar(0.05, 1.0, 1.0))
+        };
+        match of_one(&opening, &blocks).failing_tolerated {
+            Some(tolerated) => {
+                found_some += 1;
+                assert!(fails(tolerated) && !fails(tolerated + 1) && !fails(tolerated + 30), "{tolerated}");
+            }
+            None => assert!(!fails(100)),
+        }
+    }
+    assert!(found_some >= 2);
+}
+
+/// The evidence (harm, no harm) when the data so far come `times` over, with other pods and bursts: written out plainly.
+fn plainly(gate: &Gate, look: &Look, times: f64, pods_canary: f64, bursts: f64) -> (f64, f64) {
+    let line = &gate.lines(0)[0];
+    let mut grown = LogLikelihood::default();
+    let values: [f64; 321] = std::array::from_fn(|j| line.whole.at(j) * times);
+    grown.add_terms(&values);
+    let spread = pods::spread(line.between_pods, pods_canary, look.metrics[0].stable_pods);
+    let hypotheses = Shelf::default().get(1.1, 2.0, spread);
+    let tempered = Tempered::new(&grown, line.phi * bursts);
+    (tempered.log_harm(&hypotheses), tempered.log_no_worse(&hypotheses))
+}
+
+#[test]
+fn further_blocks_pods_and_bursts_are_the_first_that_do_when_tried_one_by_one() {
+    let equal_pods = opening(quick());
+    // A service whose pods differ: three of the canary cannot show the margin, more can.
+    let mut unlike_pods = opening(quick());
+    let seen = |number: i64| cells(|pod| (steady(number, pod, if pod < 5 { 6 } else { 2 }), 50), None);
+    unlike_pods.history = (-240..0).map(|number| block(number, vec![seen(number)])).collect();
+    let (harm, pass) = (harm_bar(0.05, 1.0, 1.0), pass_bar(0.05));
+    let mut seen = [0; 4];
+    let unlike = [(unlike_pods, blocks(200, 4, 1))];
+    for (opening, blocks) in worlds().into_iter().map(|blocks| (equal_pods.clone(), blocks)).chain(unlike) {
+        let found = of_one(&opening, &blocks);
+        let (gate, look) = last_look(&opening, &blocks);
+        let canary = look.metrics[0].canary_pods;
+        let after = |more: u32| 1.0 + f64::from(more) / blocks.len() as f64;
+        let first = |most: u32, holds: &dyn Fn(u32) -> bool| (0..most).find(|number| holds(*number));
+        let until_pass =
+            first(2000, &|more| reaches(plainly(&gate, &look, after(more), canary, 1.0).1, pass));
+        let until_fail =
+            first(2000, &|more| reaches(plainly(&gate, &look, after(more), canary, 1.0).0, harm));
+        assert_eq!(found.blocks_to_pass.filter(|blocks| *blocks < 2000), until_pass);
+        assert_eq!(found.blocks_to_fail.filter(|blocks| *blocks < 2000), until_fail);
+        let enough = |pods: u32| reaches(plainly(&gate, &look, 1.0, f64::from(pods), 1.0).1, pass);
+        let pods = if until_pass == Some(0) { Some(0) } else { (4..1001).find(|pods| enough(*pods)) };
+        assert_eq!(found.pods_to_pass, pods);
+        let holds =
+            |bursts: u32| !reaches(plainly(&gate, &look, 1.0, canary, f64::from(bursts) / 100.0).0, harm);
+        let bursts = (100..10_001).find(|bursts| holds(*bursts)).filter(|_| until_fail == Some(0));
+        assert_eq!(found.bursts_to_hold, bursts);
+        let nonzero = |value: Option<u32>| usize::from(value.is_some_and(|value| value > 0));
+        for (seen, value) in seen.iter_mut().zip([until_pass, until_fail, pods, bursts]) {
+            *seen += nonzero(value);
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 0), "a kind was never seen: {seen:?}");
+}
+
+#[test]
+fn the_minimum_time_and_the_minimum_exposure_are_waited_for() {
+    let blocks = blocks(30, 4, 1);
+    let mut opening = opening(quick());
+    assert!(of_one(&opening, &blocks).blocks_to_pass.unwrap() < 30);
+    opening.policy.steps[0].minimum = 15 * 100;
+    assert_eq!(of_one(&opening, &blocks).blocks_to_pass, Some(70));
+    // 123 requests of the canary in each block.
+    (opening.policy.steps[0].minimum, opening.policy.minimum_exposure) = (0, 123 * 90 + 1);
+    assert_eq!(of_one(&opening, &blocks).blocks_to_pass, Some(61));
+}
+
+/// Several metrics of different quality, of which each is left out in turn.
+#[test]
+fn without_a_metric_the_verdict_is_that_of_the_judgement_without_it() {
+    let mut names = vec![metric("errors"), metric("timeouts"), metric("noted")];
+    names[2].class = serin_gate::policy::Class::Note;
+    let mut all = policy(names);
+    all.steps[0].minimum = 300;
+    let seen = |number: i64, every: i64| {
+        let canary = move |pod: u32| (steady(number, pod, every), 50);
+        cells(|pod| (steady(number, pod, 4), 50), Some(&canary))
+    };
+    let silent = |number: i64| cells(|pod| (steady(number, pod, 4), 50), Some(&|_| (0, 0)));
+    let worlds: [&dyn Fn(i64) -> Vec<Seen>; 4] = [
+        &|number| vec![seen(number, 1), seen(number, 4), seen(number, 4)],
+        &|number| vec![seen(number, 4), seen(number, 4), seen(number, 1)],
+        &|number| vec![seen(number, 4), silent(number), seen(number, 4)],
+        &|number| vec![seen(number, 4), seen(number, 4), silent(number)],
+    ];
+    let mut said = Vec::new();
+    for world in worlds {
+        for count in [10, 200] {
+            let blocks: Vec<Block> = (0..count).map(|number| block(number, world(number))).collect();
+            let opening = opening(all.clone());
+            let found = what_if(&opening, &blocks);
+            for (place, found) in found.metrics.iter().enumerate() {
+                let mut other = opening.clone();
+                other.policy.metrics.remove(place);
+                let less = |block: &Block| {
+                    let mut block = block.clone();
+                    block.metrics.remove(place);
+                    block
+                };
+                other.history = opening.history.iter().map(less).collect();
+                let blocks: Vec<Block> = blocks.iter().map(less).collect();
+                let word = last_look(&other, &blocks).1.verdict.word();
+                assert_eq!(found.without, word, "without {place} after {count} blocks");
+                said.push(word);
+            }
+        }
+    }
+    assert!([Word::Pass, Word::Fail, Word::Hold].iter().all(|word| said.contains(word)));
+}
+
+#[test]
+fn the_pod_that_carries_the_evidence_is_named() {
+    let opening = opening(quick());
+    let bad = |number: i64| {
+        let canary = move |pod: u32| if pod == 2 { (6, 50) } else { (steady(number, pod, 4), 50) };
+        block(number, vec![cells(|pod| (steady(number, pod, 4), 50), Some(&canary))])
+    };
+    let blocks: Vec<Block> = (0..12).map(bad).collect();
+    let pods = what_if(&opening, &blocks).pods;
+    assert_eq!(pods.len(), 3);
+    let of = |pod: u32| pods.iter().find(|found| found.pod == pod).unwrap();
+    assert!(of(12).share > 900 && of(12).without == Word::Hold, "{pods:?}");
+    assert!(of(10).share < 100 && of(10).without == Word::Fail, "{pods:?}");
+    assert_eq!(what_if(&opening, &blocks_of_an_equal()).pods, []);
+}
+
+fn blocks_of_an_equal() -> Vec<Block> {
+    blocks(12, 4, 1)
+}
