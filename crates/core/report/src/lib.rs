@@ -13,3 +13,4 @@ pub mod paint;
 pub mod pod;
 pub mod rollout;
 pub mod table;
+pub mod verdict;

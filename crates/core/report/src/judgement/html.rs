@@ -7,13 +7,13 @@ use super::{View, heading, icon, outcome_icon, qualities, say, svg};
 /// Metrics that are drawn; further ones are in the table only. A picture has some ten kilobytes.
 const DRAWN_MAX: usize = 500;
 
-const HEAD: &str = r#"<!doctype html>
+pub(crate) const HEAD: &str = r#"<!doctype html>
 <html lang=en>
 <meta charset=utf-8>
 <meta name=viewport content="width=device-width, initial-scale=1">
 <meta http-equiv=Content-Security-Policy content="default-src 'none'; style-src 'unsafe-inline'">
 "#;
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
 #[must_use]
@@ -165,7 +165,7 @@ fn class_of(outcome: Outcome) -> &'static str {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {

@@ -99,7 +99,7 @@ fn notes(result: &PairResult) -> Vec<String> {
 }
 
 /// A text in which nothing is markup, a mention or a reference.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {

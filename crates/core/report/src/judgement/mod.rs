@@ -4,10 +4,10 @@
 //! escaped where the format has a syntax of its own.
 
 mod explain;
-mod html;
+pub(crate) mod html;
 mod markdown;
 mod plot;
-mod say;
+pub(crate) mod say;
 mod svg;
 mod terminal;
 
@@ -19,6 +19,7 @@ use crate::paint::Hue;
 
 pub use explain::explain;
 pub use html::html;
+pub(crate) use markdown::escape as markdown_escape;
 pub use markdown::markdown;
 pub use say::harmless;
 pub use terminal::terminal;

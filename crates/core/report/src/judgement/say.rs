@@ -8,13 +8,13 @@ const CHARS_MAX: usize = 120;
 const DIGITS: i32 = 5;
 
 /// Adds what `format_args!` makes.
-pub(super) fn add(text: &mut String, what: Arguments) {
+pub(crate) fn add(text: &mut String, what: Arguments) {
     // Writing to memory does not fail.
     let _ = text.write_fmt(what);
 }
 
 /// A number for the eye: five digits, no trailing zeros, powers of ten only where it is very large or small.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value.is_nan() {
         return "none".to_owned();
     }
@@ -35,7 +35,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// Two numbers, in full when five digits would make different ones look equal.
-pub(super) fn apart(a: f64, b: f64) -> (String, String) {
+pub(crate) fn apart(a: f64, b: f64) -> (String, String) {
     let short = (number(a), number(b));
     if short.0 == short.1 && a.to_bits() != b.to_bits() {
         (format!("{a:?}"), format!("{b:?}"))
@@ -45,7 +45,7 @@ pub(super) fn apart(a: f64, b: f64) -> (String, String) {
 }
 
 /// A user's text without what could move a cursor or turn a line around, shortened.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     harmless(&shorten(text))
 }
 
@@ -61,7 +61,7 @@ pub fn harmless(text: &str) -> String {
 }
 
 /// The beginning of a text that is too long.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -69,7 +69,7 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 /// `text` in lines of at most `width` characters, all but the first indented; words are never broken.
-pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
+pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut lines = String::new();
     let mut used = indent;
     for word in text.split(' ') {
