@@ -6,6 +6,7 @@ use serin_stats::ratio::{
     grid::LogLikelihood,
     math::log,
     prior::Hypotheses,
+    worst::Worst,
 };
 
 use super::{
@@ -77,5 +78,10 @@ impl Level {
     /// The log-likelihood of the whole rollout and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         self.evidence.likelihoods()
+    }
+
+    /// No block of a gauge stands out: it is drawn with its noise.
+    pub(super) fn worst(&self) -> (&Worst, &Worst) {
+        self.evidence.worst()
     }
 }

@@ -6,6 +6,7 @@ use serin_stats::ratio::{
     dispersion::{self, Measured, PRIOR_EVENTS, Past, Running},
     grid::{self, Counts, LogLikelihood},
     prior::Hypotheses,
+    worst::Worst,
 };
 
 use super::stepped::{Asked, Stepped};
@@ -79,10 +80,15 @@ impl Line {
         self.running.phi(self.past.phi, PRIOR_EVENTS)
     }
 
+    /// φ as of now, for no harm.
+    pub(super) fn cautious_phi(&self) -> f64 {
+        self.running.cautious_phi(self.past.slow_phi(), PRIOR_EVENTS)
+    }
+
     /// The evidence as of now.
     pub(super) fn look(&self, asked: Asked, floor: f64) -> LineLook {
         let (phi, spread) = (self.phi(), asked.whole.spread);
-        let cautious_phi = self.running.cautious_phi(self.past.slow_phi(), PRIOR_EVENTS);
+        let cautious_phi = self.cautious_phi();
         let (harm, relative) = self.evidence.look(phi, cautious_phi, asked);
         let below = || absolute::log_below(self.step_events, self.step_exposure, floor, cautious_phi, spread);
         let no_worse = combine::halves(relative, (floor > 0.0).then(below));
@@ -113,5 +119,10 @@ impl Line {
     /// The log-likelihood of the whole rollout and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         self.evidence.likelihoods()
+    }
+
+    /// The canary's worst block of the whole rollout, and of this step.
+    pub(super) fn worst(&self) -> (&Worst, &Worst) {
+        self.evidence.worst()
     }
 }

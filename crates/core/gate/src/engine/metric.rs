@@ -8,6 +8,7 @@ use serin_stats::ratio::{
     grid::{Counts, LogLikelihood},
     pods,
     prior::Shelf,
+    worst::Worst,
 };
 
 use super::{
@@ -302,22 +303,32 @@ impl State {
         if !metric.is_share || metric.down_is_bad {
             return None;
         }
-        let mut sums = [0u64; 4];
-        for block in self.recent.iter().rev() {
-            sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += value);
-            if sums[1] >= REQUESTS {
-                break;
+        let ([mut x, mut n, mut y, mut m], mut bad_blocks) = ([0u64; 4], 0);
+        for [failed, of, stable_failed, stable_of] in self.recent.iter().rev() {
+            (x, n) = (x.saturating_add(*failed), n.saturating_add(*of));
+            (y, m) = (y.saturating_add(*stable_failed), m.saturating_add(*stable_of));
+            bad_blocks += u32::from(*of > 0 && *failed as f64 >= FAILING * *of as f64);
+            // One clump of failures may fill a block of few requests; so many at once, or two such blocks, are no clump.
+            let is_no_clump = bad_blocks >= 2 || x as f64 >= REQUESTS as f64 * self.past_phi();
+            let is_well = m > 0 && (y as f64) < WELL * m as f64;
+            if n >= REQUESTS && x as f64 >= FAILING * n as f64 && is_well && is_no_clump {
+                return Some(Cause::Failing { metric: place, failed: x, of: n });
             }
         }
-        let [x, n, y, m] = sums;
-        let is_failing =
-            n >= REQUESTS && x as f64 >= FAILING * n as f64 && m > 0 && (y as f64) < WELL * m as f64;
-        is_failing.then_some(Cause::Failing { metric: place, failed: x, of: n })
+        None
     }
 
     /// Exposure of both arms in the latest block, young pods included, canary first.
     pub(super) fn latest_exposure(&self) -> Option<(u64, u64)> {
         self.recent.back().map(|[_, canary, _, stable]| (*canary, *stable))
+    }
+
+    /// How large the past's clumps are, on the first line.
+    fn past_phi(&self) -> f64 {
+        match &self.kind {
+            Track::Lines(lines) => lines.first().map_or(1.0, |line| line.past.phi),
+            Track::Level(_) => 1.0,
+        }
     }
 
     /// Whether a verdict needs a past that there is not.
@@ -340,6 +351,9 @@ impl State {
                 .iter()
                 .map(|line| LineState {
                     phi: line.phi(),
+                    cautious_phi: line.cautious_phi(),
+                    whole_worst: line.worst().0,
+                    step_worst: line.worst().1,
                     between_pods: line.past.between_pods,
                     whole: line.likelihoods().0,
                     step: line.likelihoods().1,
@@ -351,6 +365,9 @@ impl State {
                 .collect(),
             Track::Level(level) => vec![LineState {
                 phi: 1.0,
+                cautious_phi: 1.0,
+                whole_worst: level.worst().0,
+                step_worst: level.worst().1,
                 between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 whole: level.likelihoods().0,
                 step: level.likelihoods().1,
@@ -366,8 +383,14 @@ impl State {
 /// What stands behind a line, for reports and what-ifs.
 #[derive(Clone, Copy, Debug)]
 pub struct LineState<'a> {
-    /// What the log-likelihood is divided by.
+    /// What the log-likelihood is divided by, for harm.
     pub phi: f64,
+    /// What it is divided by for no harm.
+    pub cautious_phi: f64,
+    /// The canary's worst block of the whole rollout.
+    pub whole_worst: &'a Worst,
+    /// The canary's worst block of this step.
+    pub step_worst: &'a Worst,
     /// The spread of pods' log rates.
     pub between_pods: f64,
     /// The log-likelihood of the whole rollout.

@@ -25,8 +25,11 @@ pub use metric::{LineState, MetricLook};
 pub(crate) use metric::{joined, margin_in_step};
 pub use split::SplitLook;
 
-/// Blocks without an answer of the canary from which it holds.
+/// Fewest blocks without an answer of the canary that are a black hole.
 const SILENT_BLOCKS: u32 = 3;
+/// Clumps of requests of which one would have reached the canary: of twelve to be expected none comes once in 160,000 times,
+/// and every block begins anew.
+const SURELY: f64 = 12.0;
 
 /// The state of one rollout's judgement. It can be saved between any two blocks, and goes on as if it had not been.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +45,10 @@ pub struct Gate {
     until: Option<Moment>,
     /// Seconds of this step that count towards its minimum.
     step_seconds: u32,
-    /// Blocks in a row in which the canary answered nothing although it was sent traffic.
+    /// Blocks in a row in which the canary answered nothing although it was sent traffic, and the requests that it should
+    /// have had in them.
     silent: u32,
+    unanswered: f64,
     blocks: u64,
 }
 
@@ -89,6 +94,7 @@ impl Gate {
             until: None,
             step_seconds: 0,
             silent: 0,
+            unanswered: 0.0,
             blocks: 0,
         })
     }
@@ -168,10 +174,13 @@ impl Gate {
     fn count_silence(&mut self, block: &Block) {
         let place = self.policy.split.unwrap_or(0);
         let exposure = self.metrics.get(place).and_then(metric::State::latest_exposure);
-        let is_sent = block.weight.is_some_and(|weight| weight > 0);
+        let share = block.weight.map_or(0.0, |weight| f64::from(weight) / 10_000.0);
         match exposure {
-            Some((0, stable)) if is_sent && stable > 0 => self.silent = self.silent.saturating_add(1),
-            _ => self.silent = 0,
+            Some((0, stable)) if share > 0.0 && share < 1.0 && stable > 0 => {
+                self.silent = self.silent.saturating_add(1);
+                self.unanswered += stable as f64 * share / (1.0 - share);
+            }
+            _ => (self.silent, self.unanswered) = (0, 0.0),
         }
     }
 
@@ -209,7 +218,7 @@ impl Gate {
                 (None, None, Ruling::TooEarly) => Verdict::Hold(Hold::MinimumTime { have, need }),
                 (None, None, Ruling::Pass) => Verdict::Pass,
                 (None, None, Ruling::UnderPowered(place)) => {
-                    Verdict::Hold(self.under_powered(place, &metrics))
+                    Verdict::Hold(self.under_powered(place, &metrics, priors))
                 }
                 (None, None, Ruling::Invalid(place)) => Verdict::Hold(Hold::NoExposure { metric: place }),
                 (None, None, Ruling::Fail(_)) => Verdict::Hold(Hold::WindowOverlap),
@@ -227,7 +236,7 @@ impl Gate {
         counting.find_map(|(look, _)| look.hold.clone())
     }
 
-    fn under_powered(&self, place: Option<usize>, metrics: &[MetricLook]) -> Hold {
+    fn under_powered(&self, place: Option<usize>, metrics: &[MetricLook], priors: &mut Shelf) -> Hold {
         let Some(place) = place else {
             return Hold::UnderPowered { metric: None, lacks: crate::hold::Lack::Guard };
         };
@@ -236,23 +245,36 @@ impl Gate {
             &self.policy.metrics[place],
             &metrics[place],
             self.policy.beta,
+            priors,
         );
         Hold::UnderPowered { metric: Some(place), lacks }
     }
 
     /// Rules without statistics: they need no minimum time, use young pods too, and say FAIL where evidence has not yet.
     fn catastrophes(&self, block: &Block, look: &mut Look) {
-        if matches!(&look.verdict, Verdict::Hold(hold) if hold.mutes_all()) {
-            return;
+        let muting = if let Verdict::Hold(hold) = &look.verdict {
+            Some(hold).filter(|hold| hold.mutes_all())
+        } else {
+            None
+        };
+        let mut causes: Vec<Cause> = Vec::new();
+        if muting.is_none() {
+            let each = self.metrics.iter().zip(&self.policy.metrics).enumerate();
+            causes.extend(each.filter_map(|(place, (state, metric))| state.is_failing(metric, place)));
         }
-        let failing = self.metrics.iter().zip(&self.policy.metrics).enumerate();
-        let mut causes: Vec<Cause> =
-            failing.filter_map(|(place, (state, metric))| state.is_failing(metric, place)).collect();
+        // How pods fare is not read from metrics, and cannot be muted by them.
         if let Some(health) = block.health.filter(|health| health.crashing * 2 > health.pods) {
             causes.push(Cause::Crashing { pods: health.crashing, of: health.pods });
         }
         let seconds = self.silent.saturating_mul(self.policy.block);
-        if self.silent >= SILENT_BLOCKS && seconds >= self.policy.blackhole {
+        let clumps = self.split.as_ref().map_or(split::UNKNOWN_CLUMPS, split::SplitCheck::clumps);
+        // A canary that answers nothing is a wrong split as well, and that must not excuse it.
+        let is_readable = muting.is_none_or(|hold| matches!(hold, Hold::SplitWrong { .. }));
+        if is_readable
+            && self.silent >= SILENT_BLOCKS
+            && seconds >= self.policy.blackhole
+            && self.unanswered >= SURELY * clumps
+        {
             causes.push(Cause::Blackhole { seconds });
         }
         if causes.is_empty() {

@@ -32,7 +32,9 @@ struct Clumps {
     first_look: u32,
 }
 
-const UNKNOWN: Clumps = Clumps { phi: 5.0, worth: 2.0, first_look: 20 };
+/// Requests in a clump of a service of which nothing is known.
+pub(super) const UNKNOWN_CLUMPS: f64 = 5.0;
+const UNKNOWN: Clumps = Clumps { phi: UNKNOWN_CLUMPS, worth: 2.0, first_look: 20 };
 
 /// The check since the weight was last set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +101,11 @@ impl SplitCheck {
         self.running.add(&Counts { x: canary, y: stable, n_canary: own, n_stable: rest }, &[]);
         self.blocks += 1;
         self.requests = (self.requests.0.saturating_add(canary), self.requests.1.saturating_add(stable));
+    }
+
+    /// Requests in a clump, from the past.
+    pub(super) fn clumps(&self) -> f64 {
+        self.clumps.phi
     }
 
     /// The evidence so far; none before the first look of a weight.

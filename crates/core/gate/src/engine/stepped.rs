@@ -90,4 +90,9 @@ impl Stepped {
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         (&self.whole.likelihood, &self.step.as_ref().unwrap_or(&self.whole).likelihood)
     }
+
+    /// The canary's worst block of the whole rollout, and of this step.
+    pub(super) fn worst(&self) -> (&Worst, &Worst) {
+        (&self.whole.worst, &self.step.as_ref().unwrap_or(&self.whole).worst)
+    }
 }

@@ -6,6 +6,9 @@ use crate::{
     policy::{Kind, Metric},
 };
 
+/// Requests of one pod that may be under way, besides a quarter of those of the block.
+const UNDER_WAY: u64 = 20;
+
 /// Events and exposure of one arm, for each line of the metric (a gauge has one: the sum of its means).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Side {
@@ -82,10 +85,14 @@ impl Sums {
 fn read(value: &Value, metric: &Metric, place: usize, lines: usize) -> Result<(Vec<i128>, u64), Hold> {
     let broken = |error: String| Err(Hold::ProviderError { metric: place, error });
     match (value, &metric.kind) {
-        // One event may be counted before its exposure is, at the very end of a scrape.
-        (Value::Count { x, n }, Kind::Count) if metric.is_share && *x > n.saturating_add(1) => broken(
-            format!("{x} events among {n} of exposure: the numerator counts what the denominator does not"),
-        ),
+        // Events may be counted before their exposure is: those of as many requests as are under way at a scrape.
+        (Value::Count { x, n }, Kind::Count)
+            if metric.is_share && *x > n.saturating_add(UNDER_WAY + n / 4) =>
+        {
+            broken(format!(
+                "{x} events among {n} of exposure: the numerator counts what the denominator does not"
+            ))
+        }
         (Value::Count { x, n }, Kind::Count) => Ok((vec![i128::from(*x)], *n)),
         (Value::Latency { above, .. }, Kind::Latency { .. }) if above.len() != lines => {
             Err(Hold::SeriesAbsent { metric: place, part: Part::Edges })

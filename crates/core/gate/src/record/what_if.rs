@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serin_stats::ratio::{absolute, combine, evidence::Tempered, grid::LogLikelihood, pods, prior::Shelf};
+use serin_stats::ratio::{absolute, combine, grid::LogLikelihood, pods, prior::Shelf};
 
 use super::{Bars, Opening, bars};
 use crate::{
@@ -171,26 +171,26 @@ impl Case<'_> {
             }
             grown
         };
-        let phi = line.phi * instead.bursts;
+        let (phi, cautious_phi) = (line.phi * instead.bursts, line.cautious_phi * instead.bursts);
         let spread = pods::spread(line.between_pods, instead.canary_pods, self.look.stable_pods);
         let hypotheses = priors.get(instead.tolerated, instead.margin, spread);
-        let step = Tempered::new(&grown(line.step), phi);
-        let in_step = step.log_harm(&hypotheses);
+        let step = grown(line.step);
+        let in_step = line.step_worst.without(&step, phi).log_harm(&hypotheses);
         let harm = if self.steps <= 1 && line.finished.is_empty() {
             in_step
         } else {
             let steps: Vec<f64> = line.finished.iter().copied().chain([in_step]).collect();
-            let whole = Tempered::new(&grown(line.whole), phi).log_harm(&hypotheses);
+            let whole = line.whole_worst.without(&grown(line.whole), phi).log_harm(&hypotheses);
             combine::restarted(whole, &steps, self.steps)
         };
         let below = || {
             let times = |count: u64| (count as f64 * (1.0 + more)).round() as u64;
             let (events, exposure) = (times(line.in_step.0), times(line.in_step.1));
-            absolute::log_below(events, exposure, self.metric.floor, phi, hypotheses.spread)
+            absolute::log_below(events, exposure, self.metric.floor, cautious_phi, hypotheses.spread)
         };
-        let relative = step.log_no_worse(&hypotheses);
+        let relative = line.step_worst.again(&step, cautious_phi).log_no_worse(&hypotheses);
         let no_worse = combine::halves(relative, (self.metric.floor > 0.0).then(below));
-        LineLook { harm, no_worse, phi, spread: hypotheses.spread }
+        LineLook { harm, no_worse, phi, cautious_phi, spread: hypotheses.spread }
     }
 
     fn what_if(&self, waits: u32, without: Word, priors: &mut Shelf) -> MetricWhatIf {

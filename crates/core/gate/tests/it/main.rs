@@ -4,10 +4,7 @@
 
 mod backtest;
 mod ground;
-<<<<<<< HEAD
 mod plan;
-=======
 mod record;
->>>>>>> 6743d98 (Gate: an evidence record that is verified from its integers)
 mod verdicts;
 mod what_if;

@@ -35,9 +35,30 @@ fn a_silent_canary_holds_for_want_of_exposure() {
 
 #[test]
 fn half_of_the_requests_failing_needs_no_statistics() {
-    let failing = |number| block(number, vec![cells(|pod| (steady(number, pod, 4), 50), Some(&|_| (5, 7)))]);
-    let (blocks, look) = play(policy(vec![metric("errors")]), 100, failing);
-    assert_eq!((blocks, look.verdict.word()), (1, Word::Fail));
-    let Verdict::Fail(causes) = look.verdict else { panic!() };
-    assert!(causes.contains(&Cause::Failing { metric: 0, failed: 15, of: 21 }), "{causes:?}");
+    // Few requests: one block may be one clump of failures, two are not. Many: at once.
+    for (failed, of, blocks) in [(5, 7, 2), (35, 50, 1)] {
+        let canary = move |_| (failed, of);
+        let failing =
+            move |number| block(number, vec![cells(|pod| (steady(number, pod, 4), 50), Some(&canary))]);
+        let (played, look) = play(policy(vec![metric("errors")]), 100, failing);
+        assert_eq!((played, look.verdict.word()), (blocks, Word::Fail), "{failed} of {of}");
+        let Verdict::Fail(causes) = look.verdict else { panic!() };
+        assert!(causes.iter().any(|cause| matches!(cause, Cause::Failing { metric: 0, .. })), "{causes:?}");
+    }
+}
+
+#[test]
+fn a_canary_that_is_sent_traffic_and_answers_nothing_fails_when_it_must_have_had_some() {
+    // At 10 % beside ten pods: with 50 requests each the canary misses 55 a block, with one each it misses about one, and
+    // twelve have to be missed.
+    for (requests, blocks, word) in [(50, 4, Word::Fail), (1, 11, Word::Fail)] {
+        let silent = move |number| Block {
+            weight: Some(1000),
+            ..block(number, vec![cells(|_| (0, requests), Some(&|_| (0, 0)))])
+        };
+        let mut policy = policy(vec![metric("errors")]);
+        policy.split = Some(0);
+        let (played, look) = play(policy, blocks, silent);
+        assert_eq!((played, look.verdict.word()), (blocks, word), "{requests}: {:?}", look.verdict);
+    }
 }

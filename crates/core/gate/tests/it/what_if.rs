@@ -6,7 +6,7 @@ use serin_gate::{
     decide::{harm_bar, pass_bar, reaches},
     record::{MetricWhatIf, Opening, WhatIf},
 };
-use serin_stats::ratio::{evidence::Tempered, grid::LogLikelihood, pods};
+use serin_stats::ratio::{grid::LogLikelihood, pods};
 
 use crate::{
     ground::{block, cells, metric, policy, steady},
@@ -104,8 +104,8 @@ fn plainly(gate: &Gate, look: &Look, times: f64, pods_canary: f64, bursts: f64) 
     grown.add_terms(&values);
     let spread = pods::spread(line.between_pods, pods_canary, look.metrics[0].stable_pods);
     let hypotheses = Shelf::default().get(1.1, 2.0, spread);
-    let tempered = Tempered::new(&grown, line.phi * bursts);
-    (tempered.log_harm(&hypotheses), tempered.log_no_worse(&hypotheses))
+    let harm = line.whole_worst.without(&grown, line.phi * bursts).log_harm(&hypotheses);
+    (harm, line.whole_worst.again(&grown, line.cautious_phi * bursts).log_no_worse(&hypotheses))
 }
 
 #[test]
