@@ -200,7 +200,8 @@ impl State {
             }
             Track::Level(_) => {}
             Track::Lines(lines) => {
-                for (place, line) in lines.iter_mut().enumerate() {
+                let is_there = |place: &usize| *place >= 32 || sums.lost >> place & 1 == 0;
+                for (place, line) in lines.iter_mut().enumerate().filter(|(place, _)| is_there(place)) {
                     let events = |side: &Side| u64::try_from(side.events[place]).unwrap_or(0);
                     let (canary, stable) = if metric.down_is_bad {
                         (&sums.stable, &sums.canary)

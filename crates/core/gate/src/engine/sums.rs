@@ -33,6 +33,8 @@ pub(super) struct Sums {
     pub stable_all: (u64, u64),
     /// Whether the canary has pods, and all of them are young.
     pub is_warming: bool,
+    /// Edges, a bit for each place, that some cell of this block does not have: they say nothing in it.
+    pub lost: u32,
     /// Cells, those of them with something that is not a number, and exposure that came too late.
     pub odd: (u64, u64, u64),
 }
@@ -56,7 +58,8 @@ impl Sums {
             let Some(arm) = arm_of(cell.pod) else {
                 return Err(Hold::ArmsMixed { metric: place, labels: format!("pod number {}", cell.pod) });
             };
-            let (events, exposure) = read(&cell.value, metric, place, lines)?;
+            let (events, exposure) = read(cell, metric, place, lines)?;
+            sums.lost |= cell.flags.lost;
             let first = u64::try_from(events[0]).unwrap_or(0);
             let (all, side) = match arm {
                 Arm::Canary => (&mut sums.canary_all, &mut sums.canary),
@@ -81,10 +84,11 @@ impl Sums {
     }
 }
 
-/// Events of each line and exposure of one cell.
-fn read(value: &Value, metric: &Metric, place: usize, lines: usize) -> Result<(Vec<i128>, u64), Hold> {
+/// Events of each line and exposure of one cell; nothing at an edge that it does not have.
+fn read(cell: &Cell, metric: &Metric, place: usize, lines: usize) -> Result<(Vec<i128>, u64), Hold> {
     let broken = |error: String| Err(Hold::ProviderError { metric: place, error });
-    match (value, &metric.kind) {
+    let is_lost = |line: usize| line < 32 && cell.flags.lost >> line & 1 == 1;
+    match (&cell.value, &metric.kind) {
         // Events may be counted before their exposure is: those of as many requests as are under way at a scrape.
         (Value::Count { x, n }, Kind::Count)
             if metric.is_share && *x > n.saturating_add(UNDER_WAY + n / 4) =>
@@ -94,15 +98,21 @@ fn read(value: &Value, metric: &Metric, place: usize, lines: usize) -> Result<(V
             ))
         }
         (Value::Count { x, n }, Kind::Count) => Ok((vec![i128::from(*x)], *n)),
-        (Value::Latency { above, .. }, Kind::Latency { .. }) if above.len() != lines => {
+        (Value::Latency { above, .. }, Kind::Latency { .. })
+            if above.len() != (0..lines).filter(|line| !is_lost(*line)).count() =>
+        {
             Err(Hold::SeriesAbsent { metric: place, part: Part::Edges })
         }
-        (Value::Latency { n, above }, Kind::Latency { .. }) => match above.iter().find(|above| *above > n) {
-            Some(more) => {
-                broken(format!("{more} observations above an edge, of {n}: a bucket goes backwards"))
+        (Value::Latency { n, above }, Kind::Latency { .. }) => {
+            if let Some(more) = above.iter().find(|above| *above > n) {
+                return broken(format!("{more} observations above an edge, of {n}: a bucket goes backwards"));
             }
-            None => Ok((above.iter().map(|above| i128::from(*above)).collect(), *n)),
-        },
+            let mut left = above.iter();
+            let at = |line: usize| {
+                if is_lost(line) { 0 } else { left.next().map_or(0, |above| i128::from(*above)) }
+            };
+            Ok(((0..lines).map(at).collect(), *n))
+        }
         (Value::Gauge { micro, .. }, Kind::Gauge { .. }) => Ok((vec![i128::from(*micro)], 1)),
         _ => broken("a cell of another kind than the metric".to_owned()),
     }

@@ -1,8 +1,11 @@
 //! The three verdicts, and each reason that none is given.
 
-use serin_gate::{Block, Cause, Hold, Verdict, Word};
+use serin_gate::{
+    Block, Cause, Cell, Flags, Hold, Seen, Value, Verdict, Word,
+    policy::{Kind, Metric},
+};
 
-use crate::ground::{block, cells, metric, play, policy, steady};
+use crate::ground::{CANARY_PODS, STABLE_PODS, block, cells, metric, play, policy, steady};
 
 /// A canary with an error of each pod every so many blocks, beside stable pods with one every four.
 fn canary_every(every: i64) -> impl Fn(i64) -> Block {
@@ -60,5 +63,30 @@ fn a_canary_that_is_sent_traffic_and_answers_nothing_fails_when_it_must_have_had
         policy.split = Some(0);
         let (played, look) = play(policy, blocks, silent);
         assert_eq!((played, look.verdict.word()), (blocks, word), "{requests}: {:?}", look.verdict);
+    }
+}
+
+/// A histogram's cells, of which some lack the middle edge.
+fn histogram(number: i64, canary_lacks: bool) -> Block {
+    let cell = |pod: u32, tail: u64, lacks: bool| Cell {
+        pod,
+        flags: Flags { lost: u32::from(lacks) << 1, ..Flags::default() },
+        value: Value::Latency { n: 50, above: if lacks { vec![20, tail] } else { vec![20, 20, tail] } },
+    };
+    let stable = (0..STABLE_PODS).map(|pod| cell(pod, steady(number, pod, 4), false));
+    let canary = (0..CANARY_PODS).map(|pod| cell(STABLE_PODS + pod, 5, canary_lacks));
+    block(number, vec![Seen::Cells(stable.chain(canary).collect())])
+}
+
+#[test]
+fn an_edge_that_the_canary_lacks_is_left_out_and_the_others_are_judged() {
+    let edges = Kind::Latency { edges: vec![0.1, 0.2, 0.5], thresholds: Vec::new() };
+    let policy = policy(vec![Metric { kind: edges, is_share: false, ..metric("latency") }]);
+    for lacks in [false, true] {
+        let (blocks, look) = play(policy.clone(), 40, |number| histogram(number, lacks));
+        assert_eq!(look.verdict.word(), Word::Fail, "lacks {lacks}: {:?}", look.verdict);
+        assert!(blocks < 10 && look.metrics[0].lines.len() == 3);
+        let said = look.metrics[0].lines[1].harm;
+        assert!(if lacks { said.abs() < 1e-12 } else { said < -0.5 }, "lacks {lacks}: {said}");
     }
 }
