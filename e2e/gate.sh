@@ -11,3 +11,59 @@ command -v prometheus > /dev/null || { echo "missing: prometheus (Debian: apt-ge
 ensure_serin || exit 1
 mkdir -p "$folder/sources"
 "$(dirname "$SERIN_BIN")/gate-sources" "$folder/sources" "$(free_ports 21000)" || { tail -5 "$folder/sources/prometheus.log"; exit 1; }
+
+# gate-run: serin gate run --follow on a real Prometheus that scrapes a real exporter every second: three releases side by
+# side, one equal, one that fails twice as often, one that is sent traffic and answers nothing.
+run=$folder/run
+mkdir -p "$run"
+exporter_port=$(free_ports 22000)
+prometheus_port=$((exporter_port + 1))
+PYTHONHASHSEED=0 python3 exporter.py "$exporter_port" "$run/canary" > "$run/exporter.log" 2>&1 &
+exporter=$!
+cat > "$run/prometheus.yml" <<END
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+- {job_name: shop, static_configs: [{targets: ["127.0.0.1:$exporter_port"]}]}
+END
+prometheus --config.file="$run/prometheus.yml" --storage.tsdb.path="$run/data" --web.listen-address="127.0.0.1:$prometheus_port" \
+  --log.level=warn > "$run/prometheus.log" 2>&1 &
+prometheus=$!
+trap 'kill "$exporter" "$prometheus" 2> /dev/null; wait "$exporter" "$prometheus" 2> /dev/null' EXIT
+config() {
+  cat <<END
+block: 1s
+scrapeInterval: 1s
+lag: 2s
+history: 45s
+warmUp: 0s
+deadline: 40s
+steps: [{weight: 33, minimum: 5s}]
+arms: {stable: {track: stable}, canary: {track: canary}}
+metrics:
+- name: errors
+  events: requests_total{service="$1",code="500"}
+  exposure: requests_total{service="$1"}
+  margin: 1.8
+END
+}
+# The past of the stable version, without which bursts and pods are unknown.
+sleep 50
+touch "$run/canary"
+declare -A wanted=([equal]=0 [worse]=1 [silent]=3) word=([equal]=PASS [worse]=FAIL [silent]=no-exposure) running=()
+for release in "${!wanted[@]}"; do
+  config "$release" > "$run/$release.yaml"
+  "$SERIN_BIN" gate run --config "$run/$release.yaml" --prometheus "http://127.0.0.1:$prometheus_port" --follow \
+    --record "$run/$release.json" -o json > "$run/$release.out" 2> "$run/$release.looks" &
+  running[$release]=$!
+done
+failed=0
+for release in "${!wanted[@]}"; do
+  wait "${running[$release]}"; code=$?
+  if [ "$code" = "${wanted[$release]}" ] && grep -q "${word[$release]}" "$run/$release.out" \
+    && "$SERIN_BIN" verify "$run/$release.json" > "$run/$release.verified"; then
+    echo "gate run: $release: exit $code after $(wc -l < "$run/$release.looks") looks, verified"
+  else
+    echo "gate run: $release: exit $code, not ${wanted[$release]} (${word[$release]})"; tail -3 "$run/$release.looks"; failed=1
+  fi
+done
+exit "$failed"

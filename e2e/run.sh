@@ -9,7 +9,7 @@
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
 #   judge        judge.sh: serin judge with data from a real Prometheus
-#   gate         gate.sh: what the gate reads from a real Prometheus is what an exporter has shown
+#   gate         gate.sh: what the gate reads from a real Prometheus is what was shown, and it passes, fails and holds on it
 # One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
 # other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
 # test misses fails it, and so does a name that no test has.

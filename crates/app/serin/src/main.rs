@@ -26,6 +26,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Shift(Box<shift::ShiftArgs>),
     Judge(Box<judge::JudgeArgs>),
+    Verify(gate::VerifyArgs),
+    Explain(gate::ExplainArgs),
     Gate(gate::GateArgs),
     /// Print the custom resource definitions, for kubectl apply -f -
     Crds,
@@ -69,6 +71,8 @@ async fn dispatch() -> ExitCode {
         Command::Shift(arguments) => shift::run(&arguments).await,
         Command::Judge(arguments) => return judge::run(&arguments).await,
         Command::Gate(arguments) => return gate::run(&arguments).await,
+        Command::Verify(arguments) => return gate::check(&arguments),
+        Command::Explain(arguments) => return gate::explain(&arguments),
         Command::Crds => crds::print(),
     };
     done.unwrap_or_else(|error| {

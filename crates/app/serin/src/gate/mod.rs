@@ -3,10 +3,14 @@
 mod args;
 mod files;
 mod lint;
+mod run;
+mod show;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+
+pub(crate) use show::{ExplainArgs, VerifyArgs, check, explain};
 
 /// The exit code of what could not be done; those of the verdicts and findings are the verbs'.
 const CANNOT: u8 = 2;
@@ -20,12 +24,14 @@ pub(crate) struct GateArgs {
 
 #[derive(Subcommand)]
 enum Verb {
+    Run(Box<run::RunArgs>),
     Lint(Box<lint::LintArgs>),
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: &GateArgs) -> ExitCode {
     let done = match &args.verb {
+        Verb::Run(args) => run::run(args).await,
         Verb::Lint(args) => lint::run(args).await,
     };
     done.unwrap_or_else(|error| {

@@ -1,0 +1,206 @@
+//! Counts from a Prometheus: the past first, then block after block.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
+use serin_gate::config::Config;
+use serin_gate::intake::{Intake, Question, Stage, any, freeze, series};
+use serin_gate::record::{Opening, Query};
+use serin_kernel::Moment;
+use serin_sources::Prometheus;
+
+use super::book::{Book, Next};
+use super::{RunArgs, queries, step_of};
+
+/// Parts of the canary's share.
+const WHOLE: f64 = 10_000.0;
+
+pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<String>) -> Result<Book> {
+    let source = args.source.connect()?.context("--prometheus is missing")?;
+    let start = args.start.unwrap_or_else(Timestamp::now);
+    let stop = args.end.unwrap_or_else(Timestamp::now);
+    ensure!(
+        args.follow || start < stop,
+        "--start {start} is not before --end {stop}: give the time of the release"
+    );
+    let begin = start - SignedDuration::from_secs(config.queries.history.into());
+    complete(&mut config, &source, begin, start).await?;
+    let mut intake = config.intake(begin.into())?;
+    intake_ever(&mut intake, &source, start.into()).await;
+    let lag = SignedDuration::from_secs(config.queries.lag.into());
+    // The block in which the canary began is the first that is judged.
+    let length = i64::from(config.policy.block);
+    let first = Moment::from_secs(start.as_second().div_euclid(length) * length);
+    let mut history = Vec::new();
+    while intake.next() < first {
+        let now = first.timestamp() + lag;
+        if Timestamp::now() < now && args.end.is_none() {
+            wait_until(now).await;
+        }
+        let before = intake.next();
+        history.extend(ask(&mut intake, &source, now.into(), &Stage::default()).await?);
+        ensure!(before < intake.next(), "the past ends at {before}, and the release begins at {first}");
+    }
+    let (past, early): (Vec<_>, Vec<_>) = history.into_iter().partition(|block| block.start < first);
+    let joined = past.iter().map(|block| block.joined.len()).sum::<usize>();
+    let mut roster = intake.roster().clone();
+    roster.pods.truncate(joined);
+    let mut recorded = queries(&config);
+    if let Some(query) = &args.weight_query {
+        recorded.push(Query::new("", "weight", query));
+    }
+    let past = without_joined(past);
+    let opening =
+        Opening { previous, policy: config.policy.clone(), queries: recorded, roster, history: past };
+    let mut book = Book::open(opening, args.record.clone(), args.quiet)?;
+    for block in &early {
+        if book.look(block)? == Next::Decided {
+            return Ok(book);
+        }
+    }
+    tokio::select! {
+        done = go_on(args, &config, &source, &mut intake, &mut book, stop) => done?,
+        stopped = tokio::signal::ctrl_c() => stopped.context("waiting for an interrupt")?,
+    }
+    Ok(book)
+}
+
+/// Block after block until a verdict, the deadline or the end of what is asked for.
+async fn go_on(
+    args: &RunArgs,
+    config: &Config,
+    source: &Prometheus,
+    intake: &mut Intake,
+    book: &mut Book,
+    stop: Timestamp,
+) -> Result<()> {
+    let wait = SignedDuration::from_secs(i64::from(config.queries.lag) + i64::from(config.policy.block));
+    loop {
+        let due = intake.next().timestamp() + wait;
+        let now = if args.follow {
+            wait_until(due).await;
+            Timestamp::now()
+        } else if stop < due - SignedDuration::from_secs(config.queries.lag.into()) {
+            return Ok(());
+        } else {
+            // What is past has arrived: each block is sealed as of its own time.
+            due
+        };
+        let stage = stage(args, config, source, due).await?;
+        for block in ask(intake, source, now.into(), &stage).await? {
+            if book.look(&block)? == Next::Decided {
+                return Ok(());
+            }
+        }
+        if args.follow {
+            book.save()?;
+        }
+    }
+}
+
+/// Asks for everything that can be sealed at `now`, and seals it.
+async fn ask(
+    intake: &mut Intake,
+    source: &Prometheus,
+    now: Moment,
+    stage: &Stage,
+) -> Result<Vec<serin_gate::Block>> {
+    for question in intake.questions(now)? {
+        let before = Timestamp::now();
+        match answered(source, &question).await {
+            Ok((series, date)) => {
+                intake.take(&question, series)?;
+                if let Some(date) = date {
+                    intake.clocks(date.into(), before.into());
+                }
+            }
+            Err(error) => intake.failed(&question, &format!("{error:#}")),
+        }
+    }
+    Ok(intake.seal(now, stage)?)
+}
+
+async fn answered(
+    source: &Prometheus,
+    question: &Question,
+) -> Result<(Vec<serin_gate::intake::Series>, Option<Timestamp>)> {
+    let answer = source.query(&question.query, question.at.timestamp()).await?;
+    Ok((series(&answer.body)?, answer.date))
+}
+
+/// Events that were ever seen are no misspelt query.
+async fn intake_ever(intake: &mut Intake, source: &Prometheus, now: Moment) {
+    for question in intake.ever_questions(now) {
+        let answer = source.query(&question.query, question.at.timestamp()).await;
+        if let (Ok(answer), Some(metric)) = (answer, question.metric)
+            && any(&answer.body).unwrap_or(false)
+        {
+            intake.was_seen(metric);
+        }
+    }
+}
+
+/// Completes the policy from the past: edges of histograms and offsets of levels.
+async fn complete(
+    config: &mut Config,
+    source: &Prometheus,
+    begin: Timestamp,
+    start: Timestamp,
+) -> Result<()> {
+    let span = SignedDuration::from_secs(config.queries.lag.into());
+    let asking = config.intake((start - span).into())?;
+    let window = (start.as_second() - begin.as_second()).max(1);
+    for question in asking.questions(start.into())? {
+        let Some(place) = question.metric else { continue };
+        let Some((selector, _)) = question.query.rsplit_once('[') else { continue };
+        let query = format!("{selector}[{window}s]");
+        let metric = &mut config.policy.metrics[place];
+        if matches!(metric.kind, serin_gate::policy::Kind::Count) {
+            continue;
+        }
+        let answer = source.query(&query, start).await.with_context(|| query.clone())?;
+        let found = series(&answer.body).with_context(|| query.clone())?;
+        freeze(metric, &config.queries.metrics[place], &config.queries.arms, &found)?;
+    }
+    Ok(())
+}
+
+/// At which step the release is.
+async fn stage(args: &RunArgs, config: &Config, source: &Prometheus, at: Timestamp) -> Result<Stage> {
+    let steps = &config.policy.steps;
+    let given = args.step.unwrap_or(1) - 1;
+    ensure!((given as usize) < steps.len(), "--step {}: gate.yaml has {} steps", given + 1, steps.len());
+    let Some(query) = &args.weight_query else {
+        return Ok(Stage { step: given, ..Stage::default() });
+    };
+    let answer = source.query(query, at).await.context("--weight-query")?;
+    let share = share(&answer.body).with_context(|| format!("--weight-query {query}"))?;
+    Ok(Stage { step: step_of(steps, share), weight: Some(share), health: None })
+}
+
+/// The one number of an answer, a share from 0 to 1, in parts of 10,000.
+fn share(body: &[u8]) -> Result<u32> {
+    let value: serde_json::Value = serde_json::from_slice(body)?;
+    let result = &value["data"]["result"];
+    let one = match result.as_array().map(Vec::as_slice) {
+        Some([one]) if one["value"].is_array() => &one["value"][1],
+        Some([_, one]) => one,
+        Some(many) => anyhow::bail!("{} values came, and one is needed: sum() them", many.len()),
+        None => anyhow::bail!("it has no result"),
+    };
+    let share: f64 = one.as_str().context("its value is no number")?.parse()?;
+    ensure!((0.0..=1.0).contains(&share), "{share} is no share from 0 to 1");
+    Ok((share * WHOLE).round() as u32)
+}
+
+async fn wait_until(due: Timestamp) {
+    let wait = Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
+    tokio::time::sleep(wait).await;
+}
+
+/// The pods of the past are all known before the first block that is judged.
+fn without_joined(mut blocks: Vec<serin_gate::Block>) -> Vec<serin_gate::Block> {
+    blocks.iter_mut().for_each(|block| block.joined.clear());
+    blocks
+}

@@ -1,0 +1,196 @@
+//! `serin explain` and `serin verify`: a record in words and pictures, and whether it holds.
+
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use serin_gate::record::{BYTES_MAX, Record, verify};
+use serin_report::judgement::harmless;
+use serin_report::paint::Paint;
+use serin_report::verdict;
+
+use super::files;
+
+/// The width of a report where no terminal says its own, and the bounds of what is taken from one.
+const WIDTH: u16 = 100;
+const WIDTH_MIN: u16 = 60;
+const WIDTH_MAX: u16 = 140;
+/// Pixels of a picture: twice what a phone shows.
+#[cfg(feature = "pictures")]
+const PIXELS: u32 = 1080;
+/// The exit code of a record that does not hold.
+const DIFFERS: u8 = 1;
+
+/// Print what an evidence record says: the whole, or one metric in plain words
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  $ serin explain record.json\n  $ serin explain record.json errors\n  $ serin explain record.json \
+                        -o png > verdict.png\n\nExit codes: 0 printed, 2 it could not be."
+)]
+pub(crate) struct ExplainArgs {
+    /// The record that serin gate run wrote; - is standard input
+    record: PathBuf,
+    /// Explain this metric
+    metric: Option<String>,
+    /// What to print
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+}
+
+/// Come to a record's verdict again, from its integers alone
+#[derive(Args)]
+#[command(
+    after_help = "Several records are a chain: each names the hash of the one before it.\n\nExit codes: 0 all of it follows \
+                        from the evidence, 1 something does not, 2 a record could not be read."
+)]
+pub(crate) struct VerifyArgs {
+    /// The records; - is standard input
+    #[arg(required = true)]
+    records: Vec<PathBuf>,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A report for the terminal
+    Text,
+    /// One page with pictures, which needs nothing else
+    Html,
+    /// A picture
+    Svg,
+    /// The same picture as pixels
+    Png,
+    /// For a pull request
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// Runs `serin explain`.
+pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
+    ended(tokio::task::block_in_place(|| {
+        let record = read(&args.record)?;
+        let text = match &args.metric {
+            Some(metric) if args.output == Format::Text => {
+                let known: Vec<&str> =
+                    record.opening.policy.metrics.iter().map(|metric| &*metric.name).collect();
+                let unknown = || {
+                    if known.contains(&metric.as_str()) {
+                        format!("{metric:?}: the record has no look yet")
+                    } else {
+                        format!("there is no metric {metric:?}: the record has {}", known.join(", "))
+                    }
+                };
+                verdict::explain(&record, metric, width()).with_context(unknown)?.into_bytes()
+            }
+            Some(metric) => bail!("{metric:?} is explained as text only: leave out -o, or the metric"),
+            None => whole(&record, args.output)?,
+        };
+        print(&text)?;
+        Ok(ExitCode::SUCCESS)
+    }))
+}
+
+/// Runs `serin verify`.
+pub(crate) fn check(args: &VerifyArgs) -> ExitCode {
+    ended(tokio::task::block_in_place(|| {
+        let mut before: Option<String> = None;
+        let mut holds = true;
+        for path in &args.records {
+            let name = files::name(path);
+            let bytes = files::bytes(path, BYTES_MAX as u64)?;
+            let mut said = String::new();
+            match verify(&bytes) {
+                Ok(verified) => {
+                    let outcome = &verified.record.outcome;
+                    let word =
+                        outcome.verdict.as_ref().map_or("no verdict", |verdict| verdict.word().as_str());
+                    said += &format!(
+                        "{name}: verified: {word} ({}) after {} blocks, from the integers alone\n  sha256 {}\n",
+                        outcome.rule,
+                        verified.record.blocks.len(),
+                        verified.hash
+                    );
+                    for tie in &verified.ties {
+                        said += &format!("  {tie}\n");
+                    }
+                    let previous = &verified.record.opening.previous;
+                    if before.is_some() && *previous != before {
+                        holds = false;
+                        let named = previous.as_deref().unwrap_or("none");
+                        said += &format!("  previous: it names {named}, which is not the record before it\n");
+                    }
+                    before = Some(verified.hash);
+                }
+                Err(differences) => {
+                    holds = false;
+                    said += &format!("{name}: does not hold: {} differences\n", differences.len());
+                    for difference in &differences {
+                        said += &format!("  {}\n", harmless(&difference.to_string()));
+                    }
+                    before = None;
+                }
+            }
+            print(said.as_bytes())?;
+        }
+        Ok(if holds { ExitCode::SUCCESS } else { DIFFERS.into() })
+    }))
+}
+
+fn ended(done: Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        eprintln!("Error: {}", harmless(&format!("{error:#}")));
+        super::CANNOT.into()
+    })
+}
+
+/// A record whose hash is that of its bytes.
+pub(super) fn read(path: &Path) -> Result<Record> {
+    let bytes = files::bytes(path, BYTES_MAX as u64)?;
+    Record::read(&bytes).with_context(|| files::name(path))
+}
+
+/// The whole record.
+pub(super) fn whole(record: &Record, format: Format) -> Result<Vec<u8>> {
+    Ok(match format {
+        Format::Text => verdict::terminal(record, paint_of(&std::io::stdout()), width()).into_bytes(),
+        Format::Html => verdict::html(record).into_bytes(),
+        Format::Svg => verdict::svg(record).into_bytes(),
+        Format::Png => png(&verdict::svg(record))?,
+        Format::Markdown => verdict::markdown(record).into_bytes(),
+        Format::Json => verdict::json(record).into_bytes(),
+    })
+}
+
+#[cfg(feature = "pictures")]
+fn png(svg: &str) -> Result<Vec<u8>> {
+    Ok(serin_picture::png(svg, PIXELS)?)
+}
+
+#[cfg(not(feature = "pictures"))]
+fn png(_svg: &str) -> Result<Vec<u8>> {
+    bail!("this serin was built without pictures: ask for -o svg")
+}
+
+/// Writes to standard output. A reader that has gone away does not change the exit code.
+pub(super) fn print(text: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn paint_of(stream: &impl IsTerminal) -> Paint {
+    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if is_wanted && stream.is_terminal() { Paint::Colour } else { Paint::Plain }
+}
+
+fn width() -> usize {
+    let size = std::io::stdout().is_terminal().then(crossterm::terminal::size).and_then(Result::ok);
+    size.map_or(WIDTH, |(columns, _)| columns.clamp(WIDTH_MIN, WIDTH_MAX)).into()
+}
