@@ -6,80 +6,17 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use serin_gate::{
-    Arm, Block, Cell, Flags, Gate, Pod, Policy, Roster, Seen, Shelf, Value,
-    policy::{Class, Kind, Metric, Step},
-};
-use serin_kernel::Moment;
+use serin_gate::{Policy, Shelf};
 
-const STABLE: u32 = 30;
-const CANARY: u32 = 3;
-const EDGES: usize = 12;
+#[path = "../src/service.rs"]
+mod service;
 
-fn metric(name: String, kind: Kind) -> Metric {
-    let is_share = matches!(kind, Kind::Count);
-    Metric { name, class: Class::Guard, kind, tolerated: 1.1, margin: 2.0, floor: 0.0, weight: 1.0, down_is_bad: false, is_share }
-}
-
-fn policy(counts: usize, histograms: usize) -> Policy {
-    let edges = Kind::Latency { edges: (1..=EDGES).map(|edge| edge as f64).collect(), thresholds: Vec::new() };
-    let counts = (0..counts).map(|i| metric(format!("count-{i}"), Kind::Count));
-    let histograms = (0..histograms).map(|i| metric(format!("histogram-{i}"), edges.clone()));
-    Policy {
-        block: 15,
-        alpha: 0.05,
-        beta: 0.05,
-        // No verdict ends the run: the time is what is measured.
-        steps: vec![Step { weight: 1000, minimum: u32::MAX }],
-        deadline: u32::MAX,
-        minimum_exposure: 0,
-        blackhole: 60,
-        split: None,
-        metrics: counts.chain(histograms).collect(),
-    }
-}
-
-fn roster() -> Roster {
-    let pod = |place: u32, arm: Arm| Pod { name: format!("pod-{place}"), arm };
-    let stable = (0..STABLE).map(|place| pod(place, Arm::Stable));
-    Roster { pods: stable.chain((STABLE..STABLE + CANARY).map(|place| pod(place, Arm::Canary))).collect() }
-}
-
-/// Counts that differ from block to block and pod to pod, by a fixed rule.
-fn block(policy: &Policy, number: u64, has_canary: bool) -> Block {
-    let pods = if has_canary { STABLE + CANARY } else { STABLE };
-    let mixed = |pod: u32, salt: u64| (number * 2_654_435_761 + u64::from(pod) * 40_503 + salt * 97) % 1000;
-    let cell = |pod: u32, metric: &Metric| {
-        let n = 40 + mixed(pod, 1) % 20;
-        let value = match &metric.kind {
-            Kind::Latency { edges, .. } => {
-                let above = (0..edges.len() as u64).map(|edge| n / 2 / (edge + 1) + mixed(pod, edge) / 990).collect();
-                Value::Latency { n, above }
-            }
-            _ => Value::Count { x: u64::from(mixed(pod, 2) < 200), n },
-        };
-        Cell { pod, flags: Flags::default(), value }
-    };
-    let seen = |metric: &Metric| Seen::Cells((0..pods).map(|pod| cell(pod, metric)).collect());
-    Block {
-        start: Moment::from_secs(number as i64 * 15),
-        step: 0,
-        weight: None,
-        joined: Vec::new(),
-        health: None,
-        metrics: policy.metrics.iter().map(seen).collect(),
-    }
-}
-
-fn open(policy: &Policy) -> Gate {
-    let past: Vec<Block> = (0..240).map(|number| block(policy, number, false)).collect();
-    Gate::open(policy.clone(), roster(), &past).unwrap_or_else(|error| panic!("{error}"))
-}
+use service::{block, open, policy};
 
 /// Measures looks at `policy` on blocks made beforehand, which are judged over and over: the gate has to be given blocks
 /// that rise in time, so each pass begins with a copy of one that has seen an hour.
 fn looks(criterion: &mut Criterion, name: &str, policy: &Policy) {
-    let mut gate = open(policy);
+    let Ok(mut gate) = open(policy) else { return };
     let mut shelf = Shelf::default();
     for number in 240..480 {
         gate.look(&block(policy, number, true), &mut shelf);
