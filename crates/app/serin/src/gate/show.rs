@@ -1,5 +1,6 @@
 //! `serin explain` and `serin verify`: a record in words and pictures, and whether it holds.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -107,28 +108,30 @@ pub(crate) fn check(args: &VerifyArgs) -> ExitCode {
                     let outcome = &verified.record.outcome;
                     let word =
                         outcome.verdict.as_ref().map_or("no verdict", |verdict| verdict.word().as_str());
-                    said += &format!(
-                        "{name}: verified: {word} ({}) after {} blocks, from the integers alone\n  sha256 {}\n",
+                    let _ = writeln!(
+                        said,
+                        "{name}: verified: {word} ({}) after {} blocks, from the integers alone\n  sha256 {}",
                         outcome.rule,
                         verified.record.blocks.len(),
                         verified.hash
                     );
                     for tie in &verified.ties {
-                        said += &format!("  {tie}\n");
+                        let _ = writeln!(said, "  {tie}");
                     }
                     let previous = &verified.record.opening.previous;
                     if before.is_some() && *previous != before {
                         holds = false;
                         let named = previous.as_deref().unwrap_or("none");
-                        said += &format!("  previous: it names {named}, which is not the record before it\n");
+                        let _ =
+                            writeln!(said, "  previous: it names {named}, which is not the record before it");
                     }
                     before = Some(verified.hash);
                 }
                 Err(differences) => {
                     holds = false;
-                    said += &format!("{name}: does not hold: {} differences\n", differences.len());
+                    let _ = writeln!(said, "{name}: does not hold: {} differences", differences.len());
                     for difference in &differences {
-                        said += &format!("  {}\n", harmless(&difference.to_string()));
+                        let _ = writeln!(said, "  {}", harmless(&difference.to_string()));
                     }
                     before = None;
                 }

@@ -201,6 +201,8 @@ async fn wait_until(due: Timestamp) {
 
 /// The pods of the past are all known before the first block that is judged.
 fn without_joined(mut blocks: Vec<serin_gate::Block>) -> Vec<serin_gate::Block> {
-    blocks.iter_mut().for_each(|block| block.joined.clear());
+    for block in &mut blocks {
+        block.joined.clear();
+    }
     blocks
 }
