@@ -355,7 +355,9 @@ impl State {
                     cautious_phi: line.cautious_phi(),
                     whole_worst: line.worst().0,
                     step_worst: line.worst().1,
+                    likely_phi: line.past.likely_phi(),
                     between_pods: line.past.between_pods,
+                    likely_between_pods: line.past.between_pods_seen.powi(2).ln_1p().sqrt(),
                     whole: line.likelihoods().0,
                     step: line.likelihoods().1,
                     finished: line.finished(),
@@ -369,7 +371,9 @@ impl State {
                 cautious_phi: 1.0,
                 whole_worst: level.worst().0,
                 step_worst: level.worst().1,
+                likely_phi: 1.0,
                 between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
+                likely_between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 whole: level.likelihoods().0,
                 step: level.likelihoods().1,
                 finished: level.finished(),
@@ -392,8 +396,12 @@ pub struct LineState<'a> {
     pub whole_worst: &'a Worst,
     /// The canary's worst block of this step.
     pub step_worst: &'a Worst,
+    /// φ as the past measured it, before prior and margin.
+    pub likely_phi: f64,
     /// The spread of pods' log rates.
     pub between_pods: f64,
+    /// That spread as the past measured it.
+    pub likely_between_pods: f64,
     /// The log-likelihood of the whole rollout.
     pub whole: &'a LogLikelihood,
     /// The log-likelihood of this step.

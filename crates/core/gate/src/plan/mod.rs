@@ -5,15 +5,22 @@
 
 mod passage;
 mod path;
+mod survey;
 mod table;
+mod whole;
+
+use serde::Serialize;
 
 use crate::policy::Metric;
 
 pub use passage::Time;
-pub use table::{Choice, Row, Table, propose, table};
+pub use survey::{Given, Skipped, Subject, Survey, bars, survey};
+pub use table::{Ask, Proposal, Row, pods_needed, propose, row, table};
+pub use whole::{Plan, Planned, Together, planned};
 
 /// What is known of a service before a rollout.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Service {
     /// Requests (or other exposure) per minute, both versions together, above 0.
     pub exposure: f64,
@@ -29,6 +36,9 @@ pub struct Service {
     pub likely_between_pods: f64,
     /// Pods of the stable version, at least 1.
     pub stable_pods: f64,
+    /// The exposure is the pods' time, so that the canary's share of it is its share of the pods and not of the traffic; then
+    /// `exposure` is that of the stable pods.
+    pub is_per_pod: bool,
 }
 
 /// A stretch of a rollout at one weight.

@@ -47,6 +47,11 @@ pub(super) fn time(question: &Question, goal: Goal) -> Time {
     Time { median: at(0.5), p90: at(0.9) }
 }
 
+/// Whether nine of ten rollouts have the verdict at any time.
+pub(super) fn comes(question: &Question, goal: Goal) -> bool {
+    probability_by(question, goal, &Path::new(question, goal), LONGEST) >= 0.9
+}
+
 /// The chance that the verdict has come by `minutes`, over what the release's pods may be: three points that stand for a
 /// normal distribution (Gauss–Hermite).
 fn probability_by(question: &Question, goal: Goal, path: &Path, minutes: f64) -> f64 {

@@ -173,6 +173,12 @@ struct Before {
 }
 
 impl Measured {
+    /// φ as measured in single blocks, before prior and margin; without a past, what is usual.
+    #[must_use]
+    pub fn likely_phi(&self) -> f64 {
+        self.lengths.first().map_or(PRIOR_PHI, |at| at.estimate.max(1.0))
+    }
+
     /// φ for evidence of no harm. A pod that wanders by itself, slower than the longest blocks, shows in φ growing with their
     /// length; it would go on growing, and so by the last growth once more.
     #[must_use]
