@@ -6,6 +6,7 @@
 
 mod inject;
 mod slice;
+pub mod whole;
 
 use serde::Serialize;
 use serin_kernel::Moment;
