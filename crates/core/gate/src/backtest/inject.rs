@@ -20,8 +20,9 @@ pub(super) fn worse(mut block: Block, roster: &Roster, policy: &Policy, factor: 
             |cell: &Cell| roster.pods.get(cell.pod as usize).is_some_and(|pod| pod.arm == Arm::Canary);
         let donors: Vec<Cell> = cells.iter().filter(|cell| !is_canary(cell)).cloned().collect();
         for (place, cell) in cells.iter_mut().filter(|cell| is_canary(cell)).enumerate() {
+            let chance = evenly(turn, place);
             if metric.down_is_bad {
-                fewer(&mut cell.value, factor);
+                fewer(&mut cell.value, factor, chance);
                 continue;
             }
             if let Value::Gauge { micro, .. } = &mut cell.value {
@@ -33,7 +34,7 @@ pub(super) fn worse(mut block: Block, roster: &Roster, policy: &Policy, factor: 
                 let donor = donors
                     .get(next % donors.len().max(1))
                     .map_or_else(|| cell.value.clone(), |donor| donor.value.clone());
-                give(&mut cell.value, &donor, left.min(1.0));
+                give(&mut cell.value, &donor, left.min(1.0), chance);
                 (left, next) = (left - 1.0, next + 1);
             }
             if metric.is_share || matches!(metric.kind, Kind::Latency { .. }) {
@@ -44,10 +45,22 @@ pub(super) fn worse(mut block: Block, roster: &Roster, policy: &Policy, factor: 
     block
 }
 
-/// Adds a `part` of what the donor has for as much exposure. A part of an event is rounded to the nearest.
-fn give(value: &mut Value, donor: &Value, part: f64) {
+/// A number from 0 to 1 for each block and pod, spread evenly over both (Roberts 2018): a part of an event becomes a whole one
+/// in as many cases as it says. Rounded to the nearest, half of each lone event would be a whole one every time.
+fn evenly(turn: usize, place: usize) -> f64 {
+    const BY_BLOCK: f64 = 0.754_877_666_246_692_8;
+    const BY_POD: f64 = 0.569_840_290_998_053_3;
+    (turn as f64 * BY_BLOCK + place as f64 * BY_POD).fract()
+}
+
+/// Adds a `part` of what the donor has for as much exposure.
+fn give(value: &mut Value, donor: &Value, part: f64, chance: f64) {
     let of = |events: u64, own: u64, theirs: u64| {
-        if theirs == 0 { 0 } else { (events as f64 * part * own as f64 / theirs as f64).round() as u64 }
+        if theirs == 0 {
+            0
+        } else {
+            (events as f64 * part * own as f64 / theirs as f64 + chance).floor() as u64
+        }
     };
     match (value, donor) {
         (Value::Count { x, n }, Value::Count { x: more, n: theirs }) => *x += of(*more, *n, *theirs),
@@ -59,9 +72,9 @@ fn give(value: &mut Value, donor: &Value, part: f64) {
 }
 
 /// Takes away events, of which fewer are worse.
-fn fewer(value: &mut Value, factor: f64) {
+fn fewer(value: &mut Value, factor: f64, chance: f64) {
     match value {
-        Value::Count { x, .. } => *x = (*x as f64 / factor).round() as u64,
+        Value::Count { x, .. } => *x = (*x as f64 / factor + chance).floor() as u64,
         Value::Gauge { micro, .. } => *micro = (*micro as f64 / factor) as i64,
         Value::Latency { .. } => {}
     }
@@ -73,5 +86,85 @@ fn at_most_all(value: &mut Value) {
         Value::Count { x, n } => *x = (*x).min(*n),
         Value::Latency { n, above } => above.iter_mut().for_each(|above| *above = (*above).min(*n)),
         Value::Gauge { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serin_kernel::Moment;
+
+    use super::*;
+    use crate::block::{Flags, Pod};
+    use crate::policy::{Class, Metric, Step};
+
+    fn policy(down_is_bad: bool) -> Policy {
+        let metric = Metric {
+            name: "errors".to_owned(),
+            class: Class::Guard,
+            kind: Kind::Count,
+            tolerated: 1.1,
+            margin: 2.0,
+            floor: 0.0,
+            weight: 1.0,
+            down_is_bad,
+            is_share: true,
+        };
+        Policy {
+            block: 15,
+            alpha: 0.05,
+            beta: 0.05,
+            steps: vec![Step { weight: 1000, minimum: 60 }],
+            deadline: 3600,
+            minimum_exposure: 50,
+            blackhole: 60,
+            split: None,
+            metrics: vec![metric],
+        }
+    }
+
+    /// Events of the canary after the defect, over those before it: pods with one event in each block, or a burst in some.
+    fn achieved(factor: f64, down_is_bad: bool, events: impl Fn(i64, u32) -> u64) -> f64 {
+        let pods = (0..8)
+            .map(|pod| Pod { name: format!("p{pod}"), arm: if pod < 3 { Arm::Canary } else { Arm::Stable } });
+        let roster = Roster { pods: pods.collect() };
+        let (mut before, mut after) = (0, 0);
+        for number in 0..4000 {
+            let cell = |pod: u32| Cell {
+                pod,
+                flags: Flags::default(),
+                value: Value::Count { x: events(number, pod), n: 100 },
+            };
+            let block = Block {
+                start: Moment::from_secs(number * 15),
+                step: 0,
+                weight: None,
+                joined: Vec::new(),
+                health: None,
+                metrics: vec![Seen::Cells((0..8).map(cell).collect())],
+            };
+            let of = |block: &Block| {
+                let Seen::Cells(cells) = &block.metrics[0] else { panic!() };
+                cells[..3]
+                    .iter()
+                    .map(|cell| if let Value::Count { x, .. } = cell.value { x } else { 0 })
+                    .sum::<u64>()
+            };
+            before += of(&block);
+            after += of(&worse(block, &roster, &policy(down_is_bad), factor));
+        }
+        after as f64 / before as f64
+    }
+
+    #[test]
+    fn a_defect_is_as_large_as_it_says_however_rare_the_events() {
+        for factor in [1.2, 1.4, 1.5, 2.0, 3.3, 5.0] {
+            let lone = achieved(factor, false, |_, _| 1);
+            let bursts =
+                achieved(factor, false, |number, pod| if (number + i64::from(pod)) % 7 == 0 { 4 } else { 0 });
+            let missing = achieved(factor, true, |_, _| 1);
+            assert!((lone - factor).abs() < 0.02 * factor, "{factor}: {lone}");
+            assert!((bursts - factor).abs() < 0.02 * factor, "{factor}: {bursts} in bursts");
+            assert!((missing - 1.0 / factor).abs() < 0.02, "{factor}: {missing}");
+        }
     }
 }

@@ -42,7 +42,8 @@ pub struct Service {
 }
 
 /// A stretch of a rollout at one weight.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Stage {
     /// The canary's share of traffic, above 0 and below 1.
     pub weight: f64,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Ask, Proposal, Row, Skipped, Subject, Time, pods_needed, propose, row, table};
+use super::{Ask, Proposal, Row, Skipped, Stage, Subject, Time, pods_needed, propose, row, table};
 use crate::policy::Class;
 
 /// One line of evidence with its times.
@@ -43,6 +43,9 @@ pub struct Plan {
     pub metrics: Vec<Planned>,
     /// All guards together, at each weight.
     pub together: Vec<Together>,
+    /// The stages of the schedule; the last one lasts for ever.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
     /// All guards together, over the schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Together>,
@@ -93,6 +96,7 @@ impl Plan {
         Self {
             ratios: ask.ratios.clone(),
             together: ask.weights.iter().enumerate().map(at).collect(),
+            stages: ask.schedule.clone(),
             schedule: last.map(|stage| slowest(stage.weight, &over)),
             deadline: ask.deadline,
             proposal: if subjects.is_empty() { None } else { propose(&subjects, ask) },
