@@ -5,6 +5,7 @@ mod crds;
 mod demo;
 mod gate;
 mod judge;
+mod progress;
 mod rollouts;
 mod shift;
 

@@ -9,20 +9,20 @@ const SILENCE: Duration = Duration::from_secs(1);
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// A line on standard error, if that is a terminal.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     what: &'static str,
     next: Option<Instant>,
     is_shown: bool,
 }
 
 impl Progress {
-    pub(super) fn new(what: &'static str) -> Self {
+    pub(crate) fn new(what: &'static str) -> Self {
         let next = std::io::stderr().is_terminal().then(|| Instant::now() + SILENCE);
         Self { what, next, is_shown: false }
     }
 
     /// Shows that `done` of `total` are done; a total of 0 is not known.
-    pub(super) fn tell(&mut self, done: usize, total: usize) {
+    pub(crate) fn tell(&mut self, done: usize, total: usize) {
         let now = Instant::now();
         if self.next.is_none_or(|next| now < next) {
             return;
@@ -35,7 +35,7 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if self.is_shown {
             drop(write!(std::io::stderr(), "\r\u{1b}[K"));
         }

@@ -6,10 +6,13 @@
 //! What this crate does not do: fetch objects, know a terminal's size, decide anything about a rollout.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod backtest;
+mod form;
 pub mod judgement;
 mod lens;
 pub mod live;
 pub mod paint;
+pub mod plan;
 pub mod pod;
 pub mod rollout;
 pub mod table;

@@ -1,6 +1,5 @@
 //! `serin gate lint`: what makes a gate.yaml judge badly, before it does.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -13,7 +12,7 @@ use serin_report::judgement::harmless;
 use serin_sources::Prometheus;
 
 use super::args::{ConfigArgs, SourceArgs};
-use super::files;
+use super::{files, show};
 
 /// The exit code when something was found.
 const FOUND: u8 = 1;
@@ -53,14 +52,8 @@ pub(super) async fn run(args: &LintArgs) -> Result<ExitCode> {
         Format::Json => serde_json::to_string_pretty(&findings)? + "\n",
         Format::Text => text(&files::name(&args.config.config), &findings),
     };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has gone away does not change the exit code.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing to standard output")
-        }
-        _ => Ok(if findings.is_empty() { ExitCode::SUCCESS } else { FOUND.into() }),
-    }
+    show::print(text.as_bytes())?;
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { FOUND.into() })
 }
 
 async fn ask(config: &Config, source: &Prometheus) -> Result<Vec<Sample>> {

@@ -1,8 +1,13 @@
 //! `serin gate`: a verdict on a release from counts, and what belongs to it. Each verb has its module.
 
+mod amounts;
 mod args;
+mod backtest;
+mod blocks;
 mod files;
 mod lint;
+mod parallel;
+mod plan;
 mod run;
 mod show;
 
@@ -26,6 +31,8 @@ pub(crate) struct GateArgs {
 enum Verb {
     Run(Box<run::RunArgs>),
     Lint(Box<lint::LintArgs>),
+    Plan(Box<plan::PlanArgs>),
+    Backtest(Box<backtest::BacktestArgs>),
 }
 
 /// Runs the command.
@@ -33,6 +40,8 @@ pub(crate) async fn run(args: &GateArgs) -> ExitCode {
     let done = match &args.verb {
         Verb::Run(args) => run::run(args).await,
         Verb::Lint(args) => lint::run(args).await,
+        Verb::Plan(args) => plan::run(args).await,
+        Verb::Backtest(args) => backtest::run(args).await,
     };
     done.unwrap_or_else(|error| {
         eprintln!("Error: {}", serin_report::judgement::harmless(&format!("{error:#}")));

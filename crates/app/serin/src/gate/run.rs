@@ -136,7 +136,7 @@ fn queries(config: &Config) -> Vec<Query> {
 }
 
 /// The thresholds that each metric names.
-fn thresholds(config: &Config) -> Vec<Vec<f64>> {
+pub(super) fn thresholds(config: &Config) -> Vec<Vec<f64>> {
     let of = |query: &serin_gate::config::Query| match &query.source {
         Source::Latency { thresholds, .. } => thresholds.clone(),
         Source::Count { .. } | Source::Gauge { .. } => Vec::new(),
@@ -152,7 +152,7 @@ fn step_of(steps: &[serin_gate::policy::Step], share: u32) -> u32 {
 }
 
 /// A file of counts of any size that fits into memory as blocks.
-fn counts(path: &std::path::Path) -> Result<serin_gate::intake::Rows> {
+pub(super) fn counts(path: &std::path::Path) -> Result<serin_gate::intake::Rows> {
     const COUNTS_BYTES_MAX: u64 = 2 << 30;
     let bytes = super::files::bytes(path, COUNTS_BYTES_MAX)?;
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());

@@ -12,8 +12,8 @@ use serin_sources::{Access, Limits, Prometheus, SourceError, Wanted};
 
 use super::args::JudgeArgs;
 use super::documents::{CONFIG_BYTES_MAX, Configuration, Documents, contents, name, thresholds, unreadable};
-use super::progress::Progress;
 use super::trouble::Trouble;
+use crate::progress::Progress;
 
 /// Questions under way at once: enough to hide the distance, few enough for a Prometheus that others need too.
 const QUESTIONS: usize = 4;

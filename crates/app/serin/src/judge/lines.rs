@@ -11,8 +11,8 @@ use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 use serin_judge::{Input, Judge};
 
-use super::progress::Progress;
 use super::trouble::Trouble;
+use crate::progress::Progress;
 
 /// The longest line: some six million values.
 const LINE_BYTES_MAX: usize = 64 << 20;

@@ -6,7 +6,6 @@ mod args;
 mod documents;
 mod fetch;
 mod lines;
-mod progress;
 mod trouble;
 
 use std::fs::File;
@@ -18,10 +17,10 @@ use serin_judge::{Judge, Outcome};
 use serin_report::judgement::{View, explain, harmless, html, markdown, terminal};
 use serin_report::paint::Paint;
 
+use crate::progress::Progress;
 use args::Format;
 pub(crate) use args::JudgeArgs;
 use documents::{Configuration, Documents};
-use progress::Progress;
 use trouble::Trouble;
 
 /// The width of a report where no terminal says its own, and the bounds of what is taken from one.
