@@ -6,7 +6,6 @@ use serin_stats::ratio::{
     grid::LogLikelihood,
     math::log,
     prior::Hypotheses,
-    worst::Worst,
 };
 
 use super::{
@@ -58,10 +57,15 @@ impl Level {
         self.batch.clear();
     }
 
-    /// The evidence as of now.
-    pub(super) fn look(&self, asked: Asked) -> LineLook {
-        let (harm, no_worse) = self.evidence.look(1.0, 1.0, asked);
-        LineLook { harm, no_worse, phi: 1.0, cautious_phi: 1.0, spread: asked.whole.spread }
+    /// The evidence as of now, if its noise were so many times larger.
+    pub(super) fn look(&self, asked: Asked, bursts: f64) -> LineLook {
+        let (harm, no_worse) = self.evidence.look(bursts, bursts, asked);
+        LineLook { harm, no_worse, phi: bursts, cautious_phi: bursts, spread: asked.whole.spread }
+    }
+
+    /// As if `more` times what this step has brought had come in addition.
+    pub(super) fn grown(&self, more: f64) -> Self {
+        Self { evidence: self.evidence.grown(more), ..self.clone() }
     }
 
     /// Ends a step. A batch that it began is dropped: it would mix two weights.
@@ -70,18 +74,8 @@ impl Level {
         self.batch.clear();
     }
 
-    /// log E of harm of each finished step.
-    pub(super) fn finished(&self) -> &[f64] {
-        self.evidence.finished()
-    }
-
     /// The log-likelihood of the whole rollout and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         self.evidence.likelihoods()
-    }
-
-    /// No block of a gauge stands out: it is drawn with its noise.
-    pub(super) fn worst(&self) -> (&Worst, &Worst) {
-        self.evidence.worst()
     }
 }

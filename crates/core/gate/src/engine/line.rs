@@ -6,7 +6,6 @@ use serin_stats::ratio::{
     dispersion::{self, Measured, PRIOR_EVENTS, Past, Running},
     grid::{self, Counts, LogLikelihood},
     prior::Hypotheses,
-    worst::Worst,
 };
 
 use super::stepped::{Asked, Stepped};
@@ -80,19 +79,25 @@ impl Line {
         self.running.phi(self.past.phi, PRIOR_EVENTS)
     }
 
-    /// φ as of now, for no harm.
-    pub(super) fn cautious_phi(&self) -> f64 {
-        self.running.cautious_phi(self.past.slow_phi(), PRIOR_EVENTS)
-    }
-
-    /// The evidence as of now.
-    pub(super) fn look(&self, asked: Asked, floor: f64) -> LineLook {
-        let (phi, spread) = (self.phi(), asked.whole.spread);
-        let cautious_phi = self.cautious_phi();
+    /// The evidence as of now, if its events came in bursts so many times larger.
+    pub(super) fn look(&self, asked: Asked, floor: f64, bursts: f64) -> LineLook {
+        let (phi, spread) = (self.phi() * bursts, asked.whole.spread);
+        let cautious_phi = self.running.cautious_phi(self.past.slow_phi(), PRIOR_EVENTS) * bursts;
         let (harm, relative) = self.evidence.look(phi, cautious_phi, asked);
         let below = || absolute::log_below(self.step_events, self.step_exposure, floor, cautious_phi, spread);
         let no_worse = combine::halves(relative, (floor > 0.0).then(below));
         LineLook { harm, no_worse, phi, cautious_phi, spread }
+    }
+
+    /// As if `more` times what this step has brought had come in addition.
+    pub(super) fn grown(&self, more: f64) -> Self {
+        let times = |count: u64| (count as f64 * (1.0 + more)).round() as u64;
+        Self {
+            evidence: self.evidence.grown(more),
+            step_events: times(self.step_events),
+            step_exposure: times(self.step_exposure),
+            ..self.clone()
+        }
     }
 
     /// Ends a step.
@@ -106,23 +111,8 @@ impl Line {
         self.step_exposure
     }
 
-    /// log E of harm of each finished step.
-    pub(super) fn finished(&self) -> &[f64] {
-        self.evidence.finished()
-    }
-
-    /// Events and exposure of the canary in this step.
-    pub(super) fn in_step(&self) -> (u64, u64) {
-        (self.step_events, self.step_exposure)
-    }
-
     /// The log-likelihood of the whole rollout and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         self.evidence.likelihoods()
-    }
-
-    /// The canary's worst block of the whole rollout, and of this step.
-    pub(super) fn worst(&self) -> (&Worst, &Worst) {
-        self.evidence.worst()
     }
 }

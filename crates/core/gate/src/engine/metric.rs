@@ -8,7 +8,6 @@ use serin_stats::ratio::{
     grid::{Counts, LogLikelihood},
     pods,
     prior::Shelf,
-    worst::Worst,
 };
 
 use super::{
@@ -83,6 +82,19 @@ pub struct MetricLook {
     /// Each edge of a histogram.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<LineLook>,
+}
+
+/// Numbers of a look that might have been others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instead {
+    /// The margin that this step has to show.
+    pub margin: f64,
+    /// Pods that the canary amounts to.
+    pub canary_pods: f64,
+    /// How many times larger the bursts of its events are.
+    pub bursts: f64,
+    /// How many times what this step has brought comes in addition.
+    pub more: f64,
 }
 
 /// What a look asks of every metric.
@@ -223,6 +235,51 @@ impl State {
         }
     }
 
+    /// The evidence of each line with other numbers.
+    fn line_looks(
+        &self,
+        metric: &Metric,
+        instead: Instead,
+        steps: usize,
+        priors: &mut Shelf,
+    ) -> Vec<LineLook> {
+        let (_, stable_pods) = self.exposures.effective();
+        let mut ask = |between: f64, look: &mut dyn FnMut(Asked) -> LineLook| {
+            let spread = pods::spread(between, instead.canary_pods, stable_pods);
+            let whole = priors.get(metric.tolerated, metric.margin, spread);
+            let step = priors.get(metric.tolerated, instead.margin, spread);
+            look(Asked { whole: &whole, step: &step, steps })
+        };
+        let Instead { bursts, more, .. } = instead;
+        match &self.kind {
+            Track::Level(level) => {
+                let grown = (more > 0.0).then(|| level.grown(more));
+                let level = grown.as_ref().unwrap_or(level);
+                let between = level.noise.map_or(0.0, |noise| noise.between_pods);
+                vec![ask(between, &mut |asked| level.look(asked, bursts))]
+            }
+            Track::Lines(lines) => lines
+                .iter()
+                .map(|line| {
+                    let grown = (more > 0.0).then(|| line.grown(more));
+                    let line = grown.as_ref().unwrap_or(line);
+                    ask(line.past.between_pods, &mut |asked| line.look(asked, metric.floor, bursts))
+                })
+                .collect(),
+        }
+    }
+
+    /// The evidence of harm and of no harm with other numbers.
+    pub(super) fn evidence(
+        &self,
+        metric: &Metric,
+        instead: Instead,
+        steps: usize,
+        priors: &mut Shelf,
+    ) -> (f64, f64) {
+        joined(&self.line_looks(metric, instead, steps, priors), metric)
+    }
+
     /// The evidence as of now. `hold` is what [`State::take`] said.
     pub(super) fn look(
         &self,
@@ -233,23 +290,13 @@ impl State {
         priors: &mut Shelf,
     ) -> MetricLook {
         let (canary_pods, stable_pods) = self.exposures.effective();
-        let margin = margin_in_step(metric, question.step as usize, question.steps);
-        let mut ask = |between: f64, look: &mut dyn FnMut(Asked) -> LineLook| {
-            let spread = pods::spread(between, canary_pods, stable_pods);
-            let whole = priors.get(metric.tolerated, metric.margin, spread);
-            let step = priors.get(metric.tolerated, margin, spread);
-            look(Asked { whole: &whole, step: &step, steps: question.steps })
+        let instead = Instead {
+            margin: margin_in_step(metric, question.step as usize, question.steps),
+            canary_pods,
+            bursts: 1.0,
+            more: 0.0,
         };
-        let lines: Vec<LineLook> = match &self.kind {
-            Track::Level(level) => {
-                let between = level.noise.map_or(0.0, |noise| noise.between_pods);
-                vec![ask(between, &mut |asked| level.look(asked))]
-            }
-            Track::Lines(lines) => lines
-                .iter()
-                .map(|line| ask(line.past.between_pods, &mut |asked| line.look(asked, metric.floor)))
-                .collect(),
-        };
+        let lines = self.line_looks(metric, instead, question.steps, priors);
         let under = || {
             let have = self.step_exposure()?;
             (have < question.minimum_exposure).then_some(Hold::UnderExposed {
@@ -273,7 +320,7 @@ impl State {
     }
 
     /// Canary exposure since the step began; none for a gauge.
-    fn step_exposure(&self) -> Option<u64> {
+    pub(super) fn step_exposure(&self) -> Option<u64> {
         match &self.kind {
             Track::Lines(lines) => lines.first().map(Line::step_exposure),
             Track::Level(_) => None,
@@ -352,34 +399,30 @@ impl State {
                 .iter()
                 .map(|line| LineState {
                     phi: line.phi(),
-                    cautious_phi: line.cautious_phi(),
-                    whole_worst: line.worst().0,
-                    step_worst: line.worst().1,
                     likely_phi: line.past.likely_phi(),
                     between_pods: line.past.between_pods,
                     likely_between_pods: line.past.between_pods_seen.powi(2).ln_1p().sqrt(),
                     whole: line.likelihoods().0,
                     step: line.likelihoods().1,
-                    finished: line.finished(),
                     events: line.events,
                     exposures: line.exposures,
-                    in_step: line.in_step(),
                 })
                 .collect(),
             Track::Level(level) => vec![LineState {
                 phi: 1.0,
+<<<<<<< HEAD
                 cautious_phi: 1.0,
                 whole_worst: level.worst().0,
                 step_worst: level.worst().1,
                 likely_phi: 1.0,
+=======
+>>>>>>> 4fc04de (Gate: what-ifs ask the engine itself)
                 between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 likely_between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 whole: level.likelihoods().0,
                 step: level.likelihoods().1,
-                finished: level.finished(),
                 events: (0, 0),
                 exposures: (0, 0),
-                in_step: (0, 0),
             }],
         }
     }
@@ -390,6 +433,7 @@ impl State {
 pub struct LineState<'a> {
     /// What the log-likelihood is divided by, for harm.
     pub phi: f64,
+<<<<<<< HEAD
     /// What it is divided by for no harm.
     pub cautious_phi: f64,
     /// The canary's worst block of the whole rollout.
@@ -398,6 +442,8 @@ pub struct LineState<'a> {
     pub step_worst: &'a Worst,
     /// φ as the past measured it, before prior and margin.
     pub likely_phi: f64,
+=======
+>>>>>>> 4fc04de (Gate: what-ifs ask the engine itself)
     /// The spread of pods' log rates.
     pub between_pods: f64,
     /// That spread as the past measured it.
@@ -406,14 +452,10 @@ pub struct LineState<'a> {
     pub whole: &'a LogLikelihood,
     /// The log-likelihood of this step.
     pub step: &'a LogLikelihood,
-    /// log E of harm of each finished step, as it was at its end.
-    pub finished: &'a [f64],
     /// Events of both arms so far, canary first (of a metric of which fewer are worse: stable first); 0 for a gauge.
     pub events: (u64, u64),
     /// Exposure of both arms so far, in the same order.
     pub exposures: (u64, u64),
-    /// Events and exposure of the first of the two arms in this step.
-    pub in_step: (u64, u64),
 }
 
 /// The margin that a step of `steps` has to show.
@@ -423,7 +465,7 @@ pub(crate) fn margin_in_step(metric: &Metric, step: usize, steps: usize) -> f64 
 
 /// Evidence of several edges as one: the average of harm, since any of them may show it and all of them depend on each
 /// other; the least of no harm, since every one that guards must show it. Named edges have half of the weight, and guard.
-pub(crate) fn joined(lines: &[LineLook], metric: &Metric) -> (f64, f64) {
+fn joined(lines: &[LineLook], metric: &Metric) -> (f64, f64) {
     if let [only] = lines {
         return (only.harm, only.no_worse);
     }

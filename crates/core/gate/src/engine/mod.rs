@@ -21,8 +21,8 @@ use crate::{
 };
 
 pub use line::LineLook;
+pub(crate) use metric::{Instead, margin_in_step};
 pub use metric::{LineState, MetricLook};
-pub(crate) use metric::{joined, margin_in_step};
 pub use split::SplitLook;
 
 /// Fewest blocks without an answer of the canary that are a black hole.
@@ -143,6 +143,16 @@ impl Gate {
     #[must_use]
     pub fn lines(&self, metric: usize) -> Vec<LineState<'_>> {
         self.metrics.get(metric).map_or_else(Vec::new, metric::State::lines)
+    }
+
+    /// The evidence of harm and of no harm of a metric, with other numbers.
+    pub(crate) fn evidence(&self, metric: usize, instead: Instead, priors: &mut Shelf) -> (f64, f64) {
+        self.metrics[metric].evidence(&self.policy.metrics[metric], instead, self.policy.steps.len(), priors)
+    }
+
+    /// What the canary was exposed to in this step; none for a gauge.
+    pub(crate) fn step_exposure(&self, metric: usize) -> Option<u64> {
+        self.metrics[metric].step_exposure()
     }
 
     fn next_step(&mut self, priors: &mut Shelf) {

@@ -81,18 +81,40 @@ impl Stepped {
         self.step = Some(Stretch::default());
     }
 
-    /// log E of harm of each finished step, as it was at its end.
-    pub(super) fn finished(&self) -> &[f64] {
-        &self.finished
+    /// As if `more` times what this step has brought had come in addition.
+    pub(super) fn grown(&self, more: f64) -> Self {
+        let mut grown = self.clone();
+        let terms = self.likelihoods().1.tempered(1.0 / more);
+        grown.add(&terms, None);
+        grown
     }
 
     /// Of the whole rollout, and of this step.
     pub(super) fn likelihoods(&self) -> (&LogLikelihood, &LogLikelihood) {
         (&self.whole.likelihood, &self.step.as_ref().unwrap_or(&self.whole).likelihood)
     }
+}
 
-    /// The canary's worst block of the whole rollout, and of this step.
-    pub(super) fn worst(&self) -> (&Worst, &Worst) {
-        (&self.whole.worst, &self.step.as_ref().unwrap_or(&self.whole).worst)
+#[cfg(test)]
+mod tests {
+    use serin_stats::ratio::grid::{self, POINTS};
+
+    use super::*;
+
+    #[test]
+    fn grown_by_as_much_again_is_as_if_each_block_of_the_step_had_come_twice() {
+        let counts = |x| Counts { x, y: 9, n_canary: 100, n_stable: 900 };
+        let terms = |x| grid::terms(&counts(x)).unwrap();
+        let (mut once, mut twice) = (Stepped::default(), Stepped::default());
+        for steps in [&mut once, &mut twice] {
+            steps.add(&terms(3), None);
+            steps.next(1.0, &Hypotheses::new(1.1, 2.0, 0.1));
+        }
+        once.add(&terms(1), None);
+        (0..2).for_each(|_| twice.add(&terms(1), None));
+        let (grown, twice) = (once.grown(1.0), twice.likelihoods());
+        for (a, b) in [(grown.likelihoods().0, twice.0), (grown.likelihoods().1, twice.1)] {
+            assert!((0..POINTS).all(|j| (a.at(j) - b.at(j)).abs() < 1e-12));
+        }
     }
 }

@@ -1,19 +1,19 @@
 //! What would have changed the verdict.
 //!
-//! All of it is read off the same log-likelihoods with other numbers put in, except the judgement without a pod, for which
-//! the blocks are judged again without its cells.
+//! The engine is asked the same question with other numbers put in. What has left its traces in every block since, which
+//! ratio was tolerated and which pods were there, is found by judging the blocks again.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serin_stats::ratio::{absolute, combine, grid::LogLikelihood, pods, prior::Shelf};
+use serin_stats::ratio::prior::Shelf;
 
 use super::{Bars, Opening, bars};
 use crate::{
-    LineLook, LineState, MetricLook,
+    MetricLook,
     block::{Arm, Block, Seen, Value},
     decide::{self, Ruling, Standing, reaches},
-    engine::{self, Gate, Look, standing},
+    engine::{self, Gate, Instead, Look, standing},
     hold::{Cause, Hold, Verdict, Word},
     policy::{Class, Metric},
 };
@@ -48,8 +48,7 @@ pub struct WhatIf {
 pub struct MetricWhatIf {
     /// The smallest margin that this step's data would pass; none when there is none up to 16.
     pub passing_margin: Option<u32>,
-    /// The largest tolerated ratio under which it would be FAIL; none when it would not be at 1 either. Evidence of steps
-    /// that are over stays as it was at their end.
+    /// The largest tolerated ratio under which it would be FAIL; none when it would not be at 1 either.
     pub failing_tolerated: Option<u32>,
     /// Further blocks until its evidence passes, if all goes on as in this step so far; 0 when it does now, none when never.
     pub blocks_to_pass: Option<u32>,
@@ -89,17 +88,22 @@ pub(super) fn of(
     let in_step = looks.iter().rev().take_while(|other| other.step == look.step).count();
     let metrics = look.metrics.iter().zip(bars(&opening.policy)).enumerate();
     let metrics = metrics.map(|(place, (metric, bars))| {
+        let (step, steps) = (look.step as usize, opening.policy.steps.len());
         let case = Case {
+            gate,
+            place,
             metric: &opening.policy.metrics[place],
-            lines: gate.lines(place),
             look: metric,
             bars,
-            step: look.step as usize,
-            steps: opening.policy.steps.len(),
+            margin: engine::margin_in_step(&opening.policy.metrics[place], step, steps),
             in_step: in_step as f64,
         };
         let waits = waits(opening, look, &case);
-        case.what_if(waits, without(place, opening, look), priors)
+        let found = case.what_if(waits, without(place, opening, look), priors);
+        MetricWhatIf {
+            failing_tolerated: failing_tolerated(opening, blocks, &case, found.blocks_to_fail == Some(0)),
+            ..found
+        }
     });
     Some(WhatIf { metrics: metrics.collect(), pods: without_pods(opening, blocks, look, priors) })
 }
@@ -108,125 +112,98 @@ pub(super) fn of(
 fn waits(opening: &Opening, look: &Look, case: &Case) -> u32 {
     let need = opening.policy.steps.get(look.step as usize).map_or(0, |step| step.minimum);
     let time = need.saturating_sub(look.step_seconds).div_ceil(opening.policy.block);
-    let Some(line) =
-        case.lines.first().filter(|_| !matches!(case.metric.kind, crate::policy::Kind::Gauge { .. }))
-    else {
-        return time;
-    };
-    let (have, need) = (line.in_step.1, opening.policy.minimum_exposure);
-    if have >= need {
-        return time;
+    let need = opening.policy.minimum_exposure;
+    match case.gate.step_exposure(case.place) {
+        Some(have) if have < need => {
+            let for_exposure = ((need - have) as f64 * case.in_step / have as f64).ceil();
+            let is_near = for_exposure < f64::from(BLOCKS_MAX);
+            time.max(if is_near { for_exposure as u32 } else { BLOCKS_MAX + 1 })
+        }
+        _ => time,
     }
-    let for_exposure = ((need - have) as f64 * case.in_step / have as f64).ceil();
-    time.max(if for_exposure < f64::from(BLOCKS_MAX) { for_exposure as u32 } else { BLOCKS_MAX + 1 })
+}
+
+/// The largest tolerated ratio under which the metric, judged alone against the same bar, fails.
+fn failing_tolerated(opening: &Opening, blocks: &[Block], case: &Case, fails_now: bool) -> Option<u32> {
+    let (bar, place) = (case.bars.harm?, case.place);
+    let alone = |block: &Block| {
+        let metrics = block.metrics.get(place).cloned().into_iter().collect();
+        Block { metrics, ..block.clone() }
+    };
+    let history: Vec<Block> = opening.history.iter().map(alone).collect();
+    let blocks: Vec<Block> = blocks.iter().map(alone).collect();
+    let mut policy = opening.policy.clone();
+    policy.metrics = vec![case.metric.clone()];
+    policy.split = None;
+    let holds = |ratio: u32| {
+        let metric = &mut policy.metrics[0];
+        metric.tolerated = f64::from(ratio) / f64::from(WHOLE);
+        metric.margin = f64::from(RATIO_MAX) / f64::from(WHOLE);
+        // From a ratio of 16 on there is no margin above it, and no judgement.
+        let Ok(mut gate) = Gate::open(policy.clone(), opening.roster.clone(), &history) else { return true };
+        let mut priors = Shelf::default();
+        let last = blocks.iter().map(|block| gate.look(block, &mut priors)).last();
+        !last.is_some_and(|look| look.metrics.iter().any(|look| reaches(look.harm, bar)))
+    };
+    let now = (case.metric.tolerated * f64::from(WHOLE)).floor() as u32;
+    let held =
+        if fails_now { first(now + 1, RATIO_MAX, holds) } else { first_by_leaps(WHOLE, now + 1, holds) };
+    held.filter(|ratio| WHOLE < *ratio).map(|ratio| ratio - 1)
 }
 
 /// One metric at the latest look.
 struct Case<'a> {
+    gate: &'a Gate,
+    place: usize,
     metric: &'a Metric,
-    lines: Vec<LineState<'a>>,
     look: &'a MetricLook,
     bars: Bars,
-    step: usize,
-    steps: usize,
+    /// The margin that this step has to show.
+    margin: f64,
     /// Blocks of this step so far.
     in_step: f64,
 }
 
-/// Numbers to put in instead.
-#[derive(Clone, Copy)]
-struct Instead {
-    tolerated: f64,
-    margin: f64,
-    canary_pods: f64,
-    /// Times φ.
-    bursts: f64,
-    /// Further blocks like those of this step.
-    blocks: u32,
-}
-
 impl Case<'_> {
     fn as_it_is(&self) -> Instead {
-        Instead {
-            tolerated: self.metric.tolerated,
-            margin: engine::margin_in_step(self.metric, self.step, self.steps),
-            canary_pods: self.look.canary_pods,
-            bursts: 1.0,
-            blocks: 0,
-        }
-    }
-
-    /// Evidence of harm and of no harm with other numbers.
-    fn evidence(&self, instead: Instead, priors: &mut Shelf) -> (f64, f64) {
-        let lines: Vec<LineLook> = self.lines.iter().map(|line| self.line(line, instead, priors)).collect();
-        engine::joined(&lines, self.metric)
-    }
-
-    fn line(&self, line: &LineState, instead: Instead, priors: &mut Shelf) -> LineLook {
-        let more = f64::from(instead.blocks) / self.in_step;
-        let grown = |to: &LogLikelihood| {
-            let mut grown = to.clone();
-            if more > 0.0 {
-                grown.add_terms(&line.step.tempered(1.0 / more));
-            }
-            grown
-        };
-        let (phi, cautious_phi) = (line.phi * instead.bursts, line.cautious_phi * instead.bursts);
-        let spread = pods::spread(line.between_pods, instead.canary_pods, self.look.stable_pods);
-        let hypotheses = priors.get(instead.tolerated, instead.margin, spread);
-        let step = grown(line.step);
-        let in_step = line.step_worst.without(&step, phi).log_harm(&hypotheses);
-        let harm = if self.steps <= 1 && line.finished.is_empty() {
-            in_step
-        } else {
-            let steps: Vec<f64> = line.finished.iter().copied().chain([in_step]).collect();
-            let whole = line.whole_worst.without(&grown(line.whole), phi).log_harm(&hypotheses);
-            combine::restarted(whole, &steps, self.steps)
-        };
-        let below = || {
-            let times = |count: u64| (count as f64 * (1.0 + more)).round() as u64;
-            let (events, exposure) = (times(line.in_step.0), times(line.in_step.1));
-            absolute::log_below(events, exposure, self.metric.floor, cautious_phi, hypotheses.spread)
-        };
-        let relative = line.step_worst.again(&step, cautious_phi).log_no_worse(&hypotheses);
-        let no_worse = combine::halves(relative, (self.metric.floor > 0.0).then(below));
-        LineLook { harm, no_worse, phi, cautious_phi, spread: hypotheses.spread }
+        Instead { margin: self.margin, canary_pods: self.look.canary_pods, bursts: 1.0, more: 0.0 }
     }
 
     fn what_if(&self, waits: u32, without: Word, priors: &mut Shelf) -> MetricWhatIf {
         let is = self.as_it_is();
-        let mut passes = |instead: Instead| {
-            self.bars.no_worse.is_some_and(|bar| reaches(self.evidence(instead, priors).1, bar))
-        };
+        let after = |blocks: u32| Instead { more: f64::from(blocks) / self.in_step, ..is };
         let hundredths = |ratio: u32| f64::from(ratio) / f64::from(WHOLE);
+        // Each margin that is tried is used once: kept, they would push out what is used at every look.
+        let mut tried = Shelf::default();
+        let passes = |instead: Instead, priors: &mut Shelf| {
+            let mut evidence = || self.gate.evidence(self.place, instead, priors).1;
+            self.bars.no_worse.is_some_and(|bar| reaches(evidence(), bar))
+        };
+        let fails = |instead: Instead, priors: &mut Shelf| {
+            let mut evidence = || self.gate.evidence(self.place, instead, priors).0;
+            self.bars.harm.is_some_and(|bar| reaches(evidence(), bar))
+        };
         let lowest = (self.metric.tolerated * f64::from(WHOLE)).floor() as u32 + 1;
         let passing_margin =
-            first(lowest, RATIO_MAX, |ratio| passes(Instead { margin: hundredths(ratio), ..is }));
-        let blocks_to_pass = first_by_leaps(waits, BLOCKS_MAX, |blocks| passes(Instead { blocks, ..is }));
+            first(lowest, RATIO_MAX, |ratio| passes(Instead { margin: hundredths(ratio), ..is }, &mut tried));
         let now = is.canary_pods.ceil() as u32;
-        let pods_to_pass = if passes(is) {
+        let pods_to_pass = if passes(is, priors) {
             Some(0)
         } else {
-            first(now + 1, PODS_MAX, |pods| passes(Instead { canary_pods: f64::from(pods), ..is }))
+            first(now + 1, PODS_MAX, |pods| {
+                passes(Instead { canary_pods: f64::from(pods), ..is }, &mut tried)
+            })
         };
-        let mut fails = |instead: Instead| {
-            self.bars.harm.is_some_and(|bar| reaches(self.evidence(instead, priors).0, bar))
-        };
-        let failing_tolerated = fails(Instead { tolerated: 1.0, ..is }).then(|| {
-            let holds = |ratio: u32| !fails(Instead { tolerated: hundredths(ratio), ..is });
-            first(WHOLE, RATIO_MAX, holds).map_or(RATIO_MAX, |ratio| ratio - 1)
-        });
-        let blocks_to_fail = first_by_leaps(0, BLOCKS_MAX, |blocks| fails(Instead { blocks, ..is }));
-        let bursts_to_hold = if fails(is) {
-            first(WHOLE, BURSTS_MAX, |bursts| !fails(Instead { bursts: hundredths(bursts), ..is }))
+        let bursts_to_hold = if fails(is, priors) {
+            first(WHOLE, BURSTS_MAX, |bursts| !fails(Instead { bursts: hundredths(bursts), ..is }, priors))
         } else {
             None
         };
         MetricWhatIf {
             passing_margin,
-            failing_tolerated,
-            blocks_to_pass,
-            blocks_to_fail,
+            failing_tolerated: None,
+            blocks_to_pass: first_by_leaps(waits, BLOCKS_MAX, |blocks| passes(after(blocks), priors)),
+            blocks_to_fail: first_by_leaps(0, BLOCKS_MAX, |blocks| fails(after(blocks), priors)),
             pods_to_pass,
             bursts_to_hold,
             without,

@@ -2,14 +2,19 @@
 //! number, or one number tried after the other.
 
 use serin_gate::{
-    Block, Gate, Look, Policy, Seen, Shelf, Word,
+    Block, Gate, Look, Policy, Seen, Shelf, Value, Word,
     decide::{harm_bar, pass_bar, reaches},
     record::{MetricWhatIf, Opening, WhatIf},
 };
-use serin_stats::ratio::{grid::LogLikelihood, pods};
+use serin_stats::ratio::{
+    dispersion::{self, Measured, PRIOR_EVENTS, Past, Running},
+    grid::{Counts, LogLikelihood},
+    pods,
+    worst::Worst,
+};
 
 use crate::{
-    ground::{block, cells, metric, policy, steady},
+    ground::{STABLE_PODS, block, cells, metric, policy, steady},
     record::{begun, blocks, judged, opening},
 };
 
@@ -96,16 +101,68 @@ fn the_failing_tolerated_ratio_is_the_last_under_which_the_judgement_made_again_
     assert!(found_some >= 2);
 }
 
-/// The evidence (harm, no harm) when the data so far come `times` over, with other pods and bursts: written out plainly.
-fn plainly(gate: &Gate, look: &Look, times: f64, pods_canary: f64, bursts: f64) -> (f64, f64) {
-    let line = &gate.lines(0)[0];
-    let mut grown = LogLikelihood::default();
-    let values: [f64; 321] = std::array::from_fn(|j| line.whole.at(j) * times);
-    grown.add_terms(&values);
-    let spread = pods::spread(line.between_pods, pods_canary, look.metrics[0].stable_pods);
-    let hypotheses = Shelf::default().get(1.1, 2.0, spread);
-    let harm = line.whole_worst.without(&grown, line.phi * bursts).log_harm(&hypotheses);
-    (harm, line.whole_worst.again(&grown, line.cautious_phi * bursts).log_no_worse(&hypotheses))
+/// The evidence of one step without the engine: from the counts of the blocks with the formulas that it is made of.
+struct Plainly {
+    past: Measured,
+    running: Running,
+    worst: Worst,
+    likelihood: LogLikelihood,
+    pods: (f64, f64),
+}
+
+fn counts(block: &Block) -> Vec<(u32, u64, u64)> {
+    let Seen::Cells(cells) = &block.metrics[0] else { panic!("there are cells") };
+    let count = |value: &Value| if let Value::Count { x, n } = value { (*x, *n) } else { (0, 0) };
+    cells.iter().map(|cell| (cell.pod, count(&cell.value).0, count(&cell.value).1)).collect()
+}
+
+impl Plainly {
+    fn new(opening: &Opening, blocks: &[Block]) -> Self {
+        let of_pod = |pod: u32| opening.history.iter().map(move |block| counts(block)[pod as usize]);
+        let events: Vec<Vec<u64>> =
+            (0..STABLE_PODS).map(|pod| of_pod(pod).map(|(_, x, _)| x).collect()).collect();
+        let exposures: Vec<u64> = (0..STABLE_PODS).map(|pod| of_pod(pod).map(|(.., n)| n).sum()).collect();
+        let (mut running, mut worst) = (Running::default(), Worst::default());
+        let mut likelihood = LogLikelihood::default();
+        let mut exposed = vec![0; counts(&blocks[0]).len()];
+        for block in blocks {
+            let cells = counts(block);
+            let (stable, canary) = cells.split_at(STABLE_PODS as usize);
+            let sum = |cells: &[(u32, u64, u64)]| {
+                cells.iter().fold((0, 0), |(events, all), (_, x, n)| (events + x, all + n))
+            };
+            let ((y, n_stable), (x, n_canary)) = (sum(stable), sum(canary));
+            let block = Counts { x, y, n_canary, n_stable };
+            running.add(&block, &canary.iter().map(|(_, x, n)| (*x, *n)).collect::<Vec<_>>());
+            worst.add(&block, 1.1);
+            likelihood.add(&block);
+            for (pod, _, n) in &cells {
+                exposed[*pod as usize] += n;
+            }
+        }
+        let (stable, canary) = exposed.split_at(STABLE_PODS as usize);
+        let effective = |exposed: &[u64]| pods::effective(exposed.iter().copied());
+        Self {
+            past: dispersion::measure(&Past { counts: &events, exposures: &exposures }),
+            running,
+            worst,
+            likelihood,
+            pods: (effective(canary), effective(stable)),
+        }
+    }
+
+    /// Harm and no harm when the data so far come `times` over, with other pods and bursts.
+    fn evidence(&self, times: f64, pods_canary: f64, bursts: f64) -> (f64, f64) {
+        let mut grown = LogLikelihood::default();
+        let values: [f64; 321] = std::array::from_fn(|j| self.likelihood.at(j) * times);
+        grown.add_terms(&values);
+        let spread = pods::spread(self.past.between_pods, pods_canary, self.pods.1);
+        let hypotheses = Shelf::default().get(1.1, 2.0, spread);
+        let phi = self.running.phi(self.past.phi, PRIOR_EVENTS) * bursts;
+        let cautious = self.running.cautious_phi(self.past.slow_phi(), PRIOR_EVENTS) * bursts;
+        let harm = self.worst.without(&grown, phi).log_harm(&hypotheses);
+        (harm, self.worst.again(&grown, cautious).log_no_worse(&hypotheses))
+    }
 }
 
 #[test]
@@ -120,21 +177,21 @@ fn further_blocks_pods_and_bursts_are_the_first_that_do_when_tried_one_by_one() 
     let unlike = [(unlike_pods, blocks(200, 4, 1))];
     for (opening, blocks) in worlds().into_iter().map(|blocks| (equal_pods.clone(), blocks)).chain(unlike) {
         let found = of_one(&opening, &blocks);
-        let (gate, look) = last_look(&opening, &blocks);
-        let canary = look.metrics[0].canary_pods;
+        let plainly = Plainly::new(&opening, &blocks);
+        let look = last_look(&opening, &blocks).1.metrics.remove(0);
+        assert_eq!(plainly.pods, (look.canary_pods, look.stable_pods));
+        let (canary, as_it_is) = (plainly.pods.0, plainly.evidence(1.0, plainly.pods.0, 1.0));
+        assert!((as_it_is.0 - look.harm).abs() + (as_it_is.1 - look.no_worse).abs() < 1e-9, "{as_it_is:?}");
         let after = |more: u32| 1.0 + f64::from(more) / blocks.len() as f64;
         let first = |most: u32, holds: &dyn Fn(u32) -> bool| (0..most).find(|number| holds(*number));
-        let until_pass =
-            first(2000, &|more| reaches(plainly(&gate, &look, after(more), canary, 1.0).1, pass));
-        let until_fail =
-            first(2000, &|more| reaches(plainly(&gate, &look, after(more), canary, 1.0).0, harm));
+        let until_pass = first(2000, &|more| reaches(plainly.evidence(after(more), canary, 1.0).1, pass));
+        let until_fail = first(2000, &|more| reaches(plainly.evidence(after(more), canary, 1.0).0, harm));
         assert_eq!(found.blocks_to_pass.filter(|blocks| *blocks < 2000), until_pass);
         assert_eq!(found.blocks_to_fail.filter(|blocks| *blocks < 2000), until_fail);
-        let enough = |pods: u32| reaches(plainly(&gate, &look, 1.0, f64::from(pods), 1.0).1, pass);
+        let enough = |pods: u32| reaches(plainly.evidence(1.0, f64::from(pods), 1.0).1, pass);
         let pods = if until_pass == Some(0) { Some(0) } else { (4..1001).find(|pods| enough(*pods)) };
         assert_eq!(found.pods_to_pass, pods);
-        let holds =
-            |bursts: u32| !reaches(plainly(&gate, &look, 1.0, canary, f64::from(bursts) / 100.0).0, harm);
+        let holds = |bursts: u32| !reaches(plainly.evidence(1.0, canary, f64::from(bursts) / 100.0).0, harm);
         let bursts = (100..10_001).find(|bursts| holds(*bursts)).filter(|_| until_fail == Some(0));
         assert_eq!(found.bursts_to_hold, bursts);
         let nonzero = |value: Option<u32>| usize::from(value.is_some_and(|value| value > 0));
