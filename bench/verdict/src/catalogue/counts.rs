@@ -145,7 +145,7 @@ pub(super) fn settings() -> Vec<World> {
             Settings { minimum: 5, ..strict },
             pods("", 0.3, STEPS),
         ),
-        set("r0=1.0: base", tolerating(1.0), unrivalled),
+        set("r0=1.1: base", tolerating(1.1), unrivalled),
         set("r0=1.25: base", tolerating(1.25), unrivalled),
     ]
 }

@@ -120,7 +120,7 @@ const RATIOS: &[f64] = &[1.0, 1.5, 2.0, 5.0, 10.0];
 impl Settings {
     /// Of errors.
     pub const COUNT: Self = Self {
-        tolerated: 1.1,
+        tolerated: 1.0,
         margin: 2.0,
         floor: 0.0,
         minimum: 10,

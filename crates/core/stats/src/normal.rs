@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_cumulative_undoes_the_quantile() {
         for p in [1e-9, 0.025, 0.5, 0.9, 0.999] {
-            assert!((cumulative(quantile(p)) / p - 1.0).abs() < 1e-9, "{p}");
+            assert!((cumulative(quantile(p)) / p - 1.0).abs() < 1e-7, "{p}");
         }
     }
 }

@@ -289,8 +289,8 @@ fn split(
 /// The default ratios and floor of a metric: section 11 of the method.
 fn defaults(kind: KindShape, is_share: bool) -> (f64, f64, f64) {
     match kind {
-        KindShape::Count => (1.1, 2.0, if is_share { 0.001 } else { 0.0 }),
-        KindShape::Latency => (1.1, 2.0, 0.002),
+        KindShape::Count => (1.0, 2.0, if is_share { 0.001 } else { 0.0 }),
+        KindShape::Latency => (1.0, 2.0, 0.002),
         KindShape::Gauge => (1.05, 1.3, 0.0),
     }
 }

@@ -28,7 +28,7 @@ fn what_is_left_out_has_the_default_of_the_method() {
     assert_eq!(queries.arms.pod, "pod");
     let metric = &policy.metrics[0];
     assert_eq!((metric.class, &metric.kind, metric.weight), (Class::Guard, &Kind::Count, 1.0));
-    assert_eq!((metric.tolerated, metric.margin, metric.floor), (1.1, 2.0, 0.001));
+    assert_eq!((metric.tolerated, metric.margin, metric.floor), (1.0, 2.0, 0.001));
     assert_eq!(queries.metrics[0].line, 3);
 }
 
@@ -43,10 +43,10 @@ fn defaults_follow_the_scrape_interval_and_the_block() {
 #[test]
 fn every_kind_has_its_defaults() {
     for (keys, wanted) in [
-        ("events: e, exposure: r", (1.1, 2.0, 0.001)),
-        ("events: e, perPodTime: true", (1.1, 2.0, 0.0)),
-        ("events: e, exposure: r, downIsBad: true", (1.1, 2.0, 0.0)),
-        ("histogram: h", (1.1, 2.0, 0.002)),
+        ("events: e, exposure: r", (1.0, 2.0, 0.001)),
+        ("events: e, perPodTime: true", (1.0, 2.0, 0.0)),
+        ("events: e, exposure: r, downIsBad: true", (1.0, 2.0, 0.0)),
+        ("histogram: h", (1.0, 2.0, 0.002)),
         ("gauge: g", (1.05, 1.3, 0.0)),
         ("gauge: g, tolerated: 1.25, margin: 2", (1.25, 2.0, 0.0)),
         ("kind: gauge", (1.05, 1.3, 0.0)),

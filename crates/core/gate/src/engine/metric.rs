@@ -410,13 +410,7 @@ impl State {
                 .collect(),
             Track::Level(level) => vec![LineState {
                 phi: 1.0,
-<<<<<<< HEAD
-                cautious_phi: 1.0,
-                whole_worst: level.worst().0,
-                step_worst: level.worst().1,
                 likely_phi: 1.0,
-=======
->>>>>>> 4fc04de (Gate: what-ifs ask the engine itself)
                 between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 likely_between_pods: level.noise.map_or(0.0, |noise| noise.between_pods),
                 whole: level.likelihoods().0,
@@ -433,17 +427,8 @@ impl State {
 pub struct LineState<'a> {
     /// What the log-likelihood is divided by, for harm.
     pub phi: f64,
-<<<<<<< HEAD
-    /// What it is divided by for no harm.
-    pub cautious_phi: f64,
-    /// The canary's worst block of the whole rollout.
-    pub whole_worst: &'a Worst,
-    /// The canary's worst block of this step.
-    pub step_worst: &'a Worst,
     /// φ as the past measured it, before prior and margin.
     pub likely_phi: f64,
-=======
->>>>>>> 4fc04de (Gate: what-ifs ask the engine itself)
     /// The spread of pods' log rates.
     pub between_pods: f64,
     /// That spread as the past measured it.
