@@ -109,6 +109,13 @@ pub enum Hold {
     },
     /// A block overlaps one that was already judged, or goes back in time.
     WindowOverlap,
+    /// A block names a step that the plan does not have.
+    NoSuchStep {
+        /// The step, from 1.
+        step: u32,
+        /// Steps of the plan.
+        planned: u32,
+    },
     /// A series that is needed is not there.
     SeriesAbsent {
         /// The metric.
@@ -192,6 +199,7 @@ impl Hold {
             Self::ArmsMixed { .. } => "arms-mixed",
             Self::Stale { .. } => "stale",
             Self::WindowOverlap => "window-overlap",
+            Self::NoSuchStep { .. } => "no-such-step",
             Self::SeriesAbsent { .. } => "series-absent",
             Self::NoExposure { .. } => "no-exposure",
             Self::SplitWrong { .. } => "split-wrong",
@@ -206,7 +214,10 @@ impl Hold {
     /// Nothing that any metric says can be trusted, so that not even FAIL is said.
     #[must_use]
     pub fn mutes_all(&self) -> bool {
-        matches!(self, Self::ArmsMixed { .. } | Self::SplitWrong { .. } | Self::WindowOverlap)
+        matches!(
+            self,
+            Self::ArmsMixed { .. } | Self::SplitWrong { .. } | Self::WindowOverlap | Self::NoSuchStep { .. }
+        )
     }
 
     /// Time in it does not count towards the minimum time of a step.

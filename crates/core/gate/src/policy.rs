@@ -106,7 +106,9 @@ pub struct PolicyError {
 }
 
 /// The widest ratio that the grid holds with room for what is worse.
-const WIDEST: f64 = 16.0;
+pub(crate) const WIDEST: f64 = 16.0;
+/// Error rates are below this.
+pub(crate) const ERROR_BELOW: f64 = 0.5;
 
 impl Policy {
     /// Whether every number makes sense.
@@ -118,7 +120,7 @@ impl Policy {
             Err(PolicyError { field: field.to_owned(), value, remedy: remedy.to_owned() })
         };
         for (name, value) in [("alpha", self.alpha), ("beta", self.beta)] {
-            if !(value > 0.0 && value < 0.5) {
+            if !(value > 0.0 && value < ERROR_BELOW) {
                 return refuse(name, value.to_string(), "a probability above 0 and below 0.5, such as 0.05");
             }
         }

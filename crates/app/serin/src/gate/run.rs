@@ -107,7 +107,14 @@ pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
     let record = tokio::task::block_in_place(|| book.close())?;
     let verdict = record.outcome.verdict.as_ref().map_or(Word::Hold, serin_gate::Verdict::word);
     show::print(&show::whole(&record, args.output)?)?;
+    let step = record.looks.last().map_or(0, |look| look.step as usize);
+    let steps = record.opening.policy.steps.len();
     Ok(match verdict {
+        // What passed is the step alone; the release goes on, and is not done.
+        Word::Pass if step + 1 < steps => {
+            eprintln!("step {} of {steps} passed: the last step decides", step + 1);
+            HOLD.into()
+        }
         Word::Pass => ExitCode::SUCCESS,
         Word::Fail => FAIL.into(),
         Word::Hold => HOLD.into(),

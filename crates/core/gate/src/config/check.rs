@@ -9,12 +9,13 @@ use super::{
     Arms, Config, ConfigError, Exposure, Overrides, Promql, Queries, Query, Selector, Source, is_label,
 };
 use crate::policy::{Class, Kind, Metric, Policy, Step};
+use crate::policy::{ERROR_BELOW, WIDEST};
 
 /// Blocks of history which the dispersion needs at the least, and which it has by default.
 const HISTORY_BLOCKS_MIN: u32 = 32;
 const HISTORY_BLOCKS: u32 = 240;
 /// More metrics than this are a mistake: evidence is shared among them.
-const METRICS_MAX: usize = 1000;
+const METRICS_MAX: usize = crate::record::METRICS_MAX;
 /// More edges than this are refused: each is a metric of its own, and a cell has one bit for each.
 pub(crate) const EDGES_MAX: usize = 32;
 /// A block longer than this gives no verdict in the time of a rollout.
@@ -107,8 +108,8 @@ pub(super) fn config(document: Document, overrides: &Overrides) -> Result<Config
         "must be at most 1h: it is how long a scrape may need until it can be asked for",
     )?;
     let warm_up = TOP.seconds(document.warm_up.as_ref(), "warmUp", 120, |_| true, "")?;
-    let share = |value: f64| 0.0 < value && value <= 0.5;
-    let remedy = "must be above 0 and at most 0.5: it is the probability of a wrong verdict, 0.05 by default";
+    let share = |value: f64| 0.0 < value && value < ERROR_BELOW;
+    let remedy = "must be above 0 and below 0.5: it is the probability of a wrong verdict, 0.05 by default";
     let alpha = TOP.value(document.alpha.as_ref(), "alpha", 0.05, share, remedy)?;
     let beta = TOP.value(document.beta.as_ref(), "beta", 0.05, share, remedy)?;
     let minimum_exposure =
@@ -302,15 +303,15 @@ fn metric(place: &Place<'_>, at: u64, shape: MetricShape) -> Result<(Metric, Que
     let is_share =
         kind == KindShape::Count && shape.share.as_ref().map_or(!down_is_bad && !per_pod_time, |at| at.value);
     let (r0, r1, a) = defaults(kind, is_share);
-    let ratio = |value: f64| value.is_finite() && (1.0..=32.0).contains(&value);
+    let ratio = |value: f64| value.is_finite() && (1.0..WIDEST).contains(&value);
     let tolerated = place.value(
         shape.tolerated.as_ref(),
         "tolerated",
         r0,
         ratio,
-        "must lie between 1 and 32: it is the ratio of canary to stable up to which a release is good",
+        "must be from 1 to below 16: it is the ratio of canary to stable up to which a release is good",
     )?;
-    let margin = place.value(shape.margin.as_ref(), "margin", r1, ratio, "must lie between 1 and 32")?;
+    let margin = place.value(shape.margin.as_ref(), "margin", r1, |r1| r1 <= WIDEST, "must be at most 16")?;
     if margin <= tolerated {
         let line = shape.margin.as_ref().or(shape.tolerated.as_ref()).map_or(at, line);
         let message =
@@ -324,6 +325,12 @@ fn metric(place: &Place<'_>, at: u64, shape: MetricShape) -> Result<(Metric, Que
         |floor| (0.0..1.0).contains(&floor),
         "must be at least 0 and below 1: it is a share of the exposure, 0.001 for one in a thousand",
     )?;
+    if floor > 0.0 && (down_is_bad || kind == KindShape::Gauge) {
+        let line = shape.floor.as_ref().map_or(at, line);
+        let message =
+            format!("{floor} cannot be kept: a floor is for events of which fewer are better; leave it out");
+        return Err(place.error(line, "floor", message));
+    }
     let weight = place.value(
         shape.weight.as_ref(),
         "weight",

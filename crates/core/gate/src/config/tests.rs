@@ -170,7 +170,8 @@ fn refused(rows: Vec<(Result<Config, ConfigError>, &str)>) {
 #[test]
 fn a_number_that_cannot_be_is_refused_with_its_place_and_the_remedy() {
     refused(vec![
-        (with("alpha: 0"), "line 1: alpha: 0 must be above 0 and at most 0.5"),
+        (with("alpha: 0"), "line 1: alpha: 0 must be above 0 and below 0.5"),
+        (with("beta: 0.5"), "line 1: beta: 0.5 must be above 0 and below 0.5"),
         (with("beta: 1.5"), "line 1: beta: 1.5 must be above 0"),
         (with("alpha: .nan"), "line 1: alpha: NaN must be above 0"),
         (with("alpha: much"), "line 1: alpha: invalid floating point (in `alpha: much`)"),
@@ -240,7 +241,9 @@ fn a_metric_that_cannot_be_judged_is_refused() {
             metric("class: block, gauge: g"),
             "line 3: metrics[0].class: unknown variant `block`, expected one of guard, watch, note",
         ),
-        (metric("tolerated: 0.9, gauge: g"), "line 3: metrics[0].tolerated: 0.9 must lie between 1 and 32"),
+        (metric("tolerated: 0.9, gauge: g"), "line 3: metrics[0].tolerated: 0.9 must be from 1 to below 16"),
+        (metric("margin: 20, gauge: g"), "line 3: metrics[0].margin: 20 must be at most 16"),
+        (metric("floor: 0.01, gauge: g"), "line 3: metrics[0].floor: 0.01 cannot be kept"),
         (
             metric("tolerated: 2, margin: 2, gauge: g"),
             "line 3: metrics[0].margin: 2 must be above tolerated (2)",

@@ -64,10 +64,11 @@ impl Line {
 
     /// Adds a block's sums, and events and exposure of each of the canary's pods.
     pub(super) fn add(&mut self, counts: &Counts, canary: &[(u64, u64)], tolerated: f64) {
-        self.step_events += counts.x;
-        self.step_exposure += counts.n_canary;
-        self.events = (self.events.0 + counts.x, self.events.1 + counts.y);
-        self.exposures = (self.exposures.0 + counts.n_canary, self.exposures.1 + counts.n_stable);
+        let sum = |(a, b): (u64, u64), (c, d): (u64, u64)| (a.saturating_add(c), b.saturating_add(d));
+        (self.step_events, self.step_exposure) =
+            sum((self.step_events, self.step_exposure), (counts.x, counts.n_canary));
+        self.events = sum(self.events, (counts.x, counts.y));
+        self.exposures = sum(self.exposures, (counts.n_canary, counts.n_stable));
         self.running.add(counts, canary);
         if let Some(terms) = grid::terms(counts) {
             self.evidence.add(&terms, Some((counts, tolerated)));
@@ -104,11 +105,6 @@ impl Line {
     pub(super) fn next_step(&mut self, hypotheses: &Hypotheses) {
         self.evidence.next(self.phi(), hypotheses);
         (self.step_events, self.step_exposure) = (0, 0);
-    }
-
-    /// Canary exposure since the step began.
-    pub(super) fn step_exposure(&self) -> u64 {
-        self.step_exposure
     }
 
     /// The log-likelihood of the whole rollout and of this step.

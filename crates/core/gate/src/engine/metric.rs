@@ -50,6 +50,10 @@ pub(super) struct State {
     exposure: u64,
     /// Events and exposure of the canary and of the stable version, young pods included, in the latest blocks.
     recent: VecDeque<[u64; 4]>,
+    /// Whether the latest block is among them: one that could not be read is not.
+    is_counted: bool,
+    /// Exposure of the canary since the step began.
+    step_exposure: u64,
 }
 
 /// State by kind.
@@ -135,6 +139,8 @@ impl State {
             late: 0,
             exposure: 0,
             recent: VecDeque::new(),
+            is_counted: false,
+            step_exposure: 0,
         }
     }
 
@@ -146,6 +152,7 @@ impl State {
         place: usize,
         arm_of: impl Fn(u32) -> Option<Arm>,
     ) -> Option<Hold> {
+        self.is_counted = false;
         let cells = match seen {
             Seen::Cells(cells) => cells,
             Seen::Trouble(trouble) => return self.trouble(trouble, place),
@@ -168,6 +175,7 @@ impl State {
                 self.exposures.add(arm, cell.pod, exposure(cell));
             }
         }
+        self.step_exposure = self.step_exposure.saturating_add(sums.canary.exposure);
         self.add(&sums, metric);
         if sums.canary.exposure == 0 || sums.stable.exposure == 0 {
             return Some(Hold::NoExposure { metric: place });
@@ -200,6 +208,7 @@ impl State {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
+        self.is_counted = true;
         self.recent.push_back([sums.canary_all.0, sums.canary_all.1, sums.stable_all.0, sums.stable_all.1]);
     }
 
@@ -322,13 +331,14 @@ impl State {
     /// Canary exposure since the step began; none for a gauge.
     pub(super) fn step_exposure(&self) -> Option<u64> {
         match &self.kind {
-            Track::Lines(lines) => lines.first().map(Line::step_exposure),
+            Track::Lines(_) => Some(self.step_exposure),
             Track::Level(_) => None,
         }
     }
 
     /// Ends a step.
     pub(super) fn next_step(&mut self, metric: &Metric, priors: &mut Shelf) {
+        self.step_exposure = 0;
         let (canary, stable) = self.exposures.effective();
         let mut hypotheses =
             |between: f64| priors.get(metric.tolerated, metric.margin, pods::spread(between, canary, stable));
@@ -366,9 +376,10 @@ impl State {
         None
     }
 
-    /// Exposure of both arms in the latest block, young pods included, canary first.
+    /// Exposure of both arms in the latest block, young pods included, canary first; none when it could not be read.
     pub(super) fn latest_exposure(&self) -> Option<(u64, u64)> {
-        self.recent.back().map(|[_, canary, _, stable]| (*canary, *stable))
+        let latest = self.recent.back().filter(|_| self.is_counted);
+        latest.map(|[_, canary, _, stable]| (*canary, *stable))
     }
 
     /// How large the past's clumps are, on the first line.

@@ -14,7 +14,7 @@ use serin_kernel::Moment;
 use serin_stats::ratio::prior::Shelf;
 
 use crate::{
-    block::{Arm, Block, Roster, Trouble},
+    block::{Block, Roster, Trouble},
     decide::{self, Ruling, Standing},
     hold::{Cause, Hold, Verdict},
     policy::{Class, Policy, PolicyError},
@@ -104,9 +104,15 @@ impl Gate {
         self.roster.pods.extend(block.joined.iter().cloned());
         let length = self.policy.block;
         let at = block.start.plus(std::time::Duration::from_secs(length.into()));
+        let planned = self.policy.steps.len() as u32;
         let is_out_of_turn = self.until.is_some_and(|until| block.start < until) || block.step < self.step;
-        if is_out_of_turn {
-            return self.answer(at, vec![Some(Hold::WindowOverlap); self.metrics.len()], None, None, priors);
+        let refused = if block.step >= planned {
+            Some(Hold::NoSuchStep { step: block.step.saturating_add(1), planned })
+        } else {
+            is_out_of_turn.then_some(Hold::WindowOverlap)
+        };
+        if refused.is_some() {
+            return self.answer(at, vec![refused; self.metrics.len()], None, None, priors);
         }
         self.began.get_or_insert(block.start);
         self.until = Some(at);
@@ -186,6 +192,8 @@ impl Gate {
         let exposure = self.metrics.get(place).and_then(metric::State::latest_exposure);
         let share = block.weight.map_or(0.0, |weight| f64::from(weight) / 10_000.0);
         match exposure {
+            // A block that could not be read neither adds to a silence nor ends it.
+            None => {}
             Some((0, stable)) if share > 0.0 && share < 1.0 && stable > 0 => {
                 self.silent = self.silent.saturating_add(1);
                 self.unanswered += stable as f64 * share / (1.0 - share);
@@ -313,12 +321,4 @@ pub(crate) fn standing((look, metric): (&MetricLook, &crate::policy::Metric)) ->
 /// Whether a reason makes the evidence of a metric unfit, rather than only too little.
 fn spoils(hold: &Hold) -> bool {
     !matches!(hold, Hold::UnderExposed { .. } | Hold::NoExposure { .. } | Hold::Warming)
-}
-
-impl Look {
-    /// The side of a pod.
-    #[must_use]
-    pub fn arm_of(roster: &Roster, pod: u32) -> Option<Arm> {
-        roster.pods.get(pod as usize).map(|pod| pod.arm)
-    }
 }

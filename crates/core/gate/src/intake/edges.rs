@@ -51,6 +51,9 @@ pub fn place(edges: &[f64], threshold: f64) -> Result<usize, String> {
     ))
 }
 
+/// Edges of one metric: as many as a word has bits.
+const EDGES_MAX: usize = 32;
+
 /// The edges to judge and the places of the thresholds among them. `counts` are the history's edges, ascending, with the
 /// observations above each; `total` are all observations.
 ///
@@ -98,6 +101,11 @@ pub fn choose(
     }
     chosen.sort_unstable();
     chosen.dedup();
+    // A bit for each edge says which a block lacks. Named edges stay; of the others the far ones go.
+    while chosen.len() > EDGES_MAX {
+        let last = chosen.iter().rposition(|index| !named.contains(index));
+        chosen.remove(last.unwrap_or(chosen.len() - 1));
+    }
     let places = named.iter().filter_map(|index| chosen.iter().position(|other| other == index)).collect();
     Ok((chosen.into_iter().map(|index| all[index]).collect(), places))
 }

@@ -44,7 +44,7 @@ pub const GRID: &str = "2^(j/32), j from -160 to 160";
 pub const ENGINE: &str = concat!("serin-gate ", env!("CARGO_PKG_VERSION"));
 
 /// The most metrics of a record: each has a column for every block.
-const METRICS_MAX: usize = 500;
+pub(crate) const METRICS_MAX: usize = 500;
 
 /// What a judgement begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -58,6 +58,11 @@ pub fn hold(hold: &Hold, policy: &Policy) -> String {
             format!("{}: its newest data are too old, or too much came too late", name(*metric))
         }
         Hold::WindowOverlap => "a block overlaps one that was judged, or goes back in time".to_owned(),
+        Hold::NoSuchStep { step, planned } => {
+            format!(
+                "the data name step {step} of a plan of {planned}: mend the data or add the step to gate.yaml"
+            )
+        }
         Hold::SeriesAbsent { metric, part } => {
             let what = match part {
                 Part::NumeratorNeverSeen => {

@@ -1,7 +1,7 @@
 //! The three verdicts, and each reason that none is given.
 
 use serin_gate::{
-    Block, Cause, Cell, Flags, Hold, Seen, Value, Verdict, Word,
+    Block, Cause, Cell, Flags, Hold, Seen, Trouble, Value, Verdict, Word,
     policy::{Kind, Metric},
 };
 
@@ -89,4 +89,47 @@ fn an_edge_that_the_canary_lacks_is_left_out_and_the_others_are_judged() {
         let said = look.metrics[0].lines[1].harm;
         assert!(if lacks { said.abs() < 1e-12 } else { said < -0.5 }, "lacks {lacks}: {said}");
     }
+}
+
+#[test]
+fn a_step_that_the_plan_does_not_have_is_no_verdict() {
+    for step in [1, 7, u32::MAX] {
+        let (_, look) =
+            play(policy(vec![metric("errors")]), 60, |number| Block { step, ..canary_every(4)(number) });
+        assert_eq!(
+            look.verdict,
+            Verdict::Hold(Hold::NoSuchStep { step: step.saturating_add(1), planned: 1 })
+        );
+    }
+}
+
+#[test]
+fn a_block_that_cannot_be_read_does_not_count_the_one_before_again() {
+    let mut policy = policy(vec![metric("errors")]);
+    policy.split = Some(0);
+    let silent =
+        |number| Block { weight: Some(1000), ..block(number, vec![cells(|_| (0, 50), Some(&|_| (0, 0)))]) };
+    let outage = |number| Block {
+        weight: Some(1000),
+        ..block(number, vec![Seen::Trouble(Trouble::Provider("503".to_owned()))])
+    };
+    let (played, look) = play(policy, 40, |number| if number < 3 { silent(number) } else { outage(number) });
+    assert_eq!((played, look.verdict.word()), (40, Word::Hold), "{:?}", look.verdict);
+}
+
+#[test]
+fn least_exposure_is_the_canarys_also_where_fewer_is_worse() {
+    let mut policy = policy(vec![Metric { down_is_bad: true, is_share: false, ..metric("orders") }]);
+    policy.minimum_exposure = 1_000_000;
+    let (_, look) = play(policy, 60, canary_every(4));
+    let Verdict::Hold(Hold::UnderExposed { have, .. }) = look.verdict else { panic!("{:?}", look.verdict) };
+    assert_eq!(have, 60 * 50 * u64::from(CANARY_PODS));
+}
+
+#[test]
+fn absurd_counts_are_summed_without_a_panic() {
+    let absurd =
+        |number| block(number, vec![cells(|_| (u64::MAX, u64::MAX), Some(&|_| (u64::MAX, u64::MAX)))]);
+    let (_, look) = play(policy(vec![metric("errors")]), 3, absurd);
+    assert_ne!(look.verdict.word(), Word::Pass);
 }

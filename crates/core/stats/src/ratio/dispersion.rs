@@ -194,7 +194,7 @@ impl Running {
     /// Adds a block in which both arms were exposed: its sums, and events and exposure of each of the canary's pods.
     pub fn add(&mut self, counts: &super::grid::Counts, pods: &[(u64, u64)]) {
         let Some(share) = counts.share() else { return };
-        let events = (counts.x + counts.y) as f64;
+        let events = counts.x as f64 + counts.y as f64;
         if events <= 0.0 {
             return;
         }

@@ -161,11 +161,11 @@ impl LogLikelihood {
 /// What a block adds at each place; none when it says nothing.
 #[must_use]
 pub fn terms(counts: &Counts) -> Option<Values> {
-    let (share, events) = (counts.share()?, counts.x + counts.y);
-    if events == 0 {
+    let (share, x) = (counts.share()?, counts.x as f64);
+    let n = x + counts.y as f64;
+    if n <= 0.0 {
         return None;
     }
-    let (x, n) = (counts.x as f64, events as f64);
     // Two loops: the first calls a function for each point, the second the compiler turns into vectors.
     let logs: Values = std::array::from_fn(|j| log1p(share * EXCESS[j]));
     Some(std::array::from_fn(|j| x * log_ratio(j) - n * logs[j]))
