@@ -86,6 +86,29 @@ fn a_record_is_explained_in_every_form() {
     let explain =
         |arguments: &[&str]| serin(folder.path(), &[&["explain", "record.json"], arguments].concat());
     for (format, wanted) in [
+/// A file of counts with a share in each row.
+fn with_weight(csv: &str, weight: &str) -> String {
+    let mut lines = csv.lines();
+    let head = lines.next().unwrap();
+    lines.fold(format!("{head},weight\n"), |text, line| format!("{text}{line},{weight}\n"))
+}
+
+#[test]
+fn with_the_weight_of_a_file_a_black_hole_fails_and_a_wrong_split_holds() {
+    let folder = folder();
+    for (from, weight, code, why) in [
+        ("silent.csv", "33.3", 1, "answered nothing for 60 s"),
+        ("equal.csv", "33.3", 0, "every guard metric is shown to be no worse"),
+        ("equal.csv", "10", 3, "the router does not do"),
+    ] {
+        let text = std::fs::read_to_string(folder.path().join(from)).unwrap();
+        std::fs::write(folder.path().join("weighted.csv"), with_weight(&text, weight)).unwrap();
+        let (got, out, looks) = judged(folder.path(), "weighted.csv");
+        assert!(got == code && out.contains(why), "{from} at {weight}: {got} {out}{looks}");
+        assert_eq!(said(&serin(folder.path(), &["verify", "record.json"])).0, 0);
+    }
+}
+
         ("text", "✖ FAIL"),
         ("html", "<!doctype html>"),
         ("svg", "<svg"),

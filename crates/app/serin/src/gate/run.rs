@@ -48,7 +48,7 @@ pub(super) struct RunArgs {
     /// The canary's confirmed share of traffic, 0 to 1, as a query: it says at which step the release is
     #[arg(long, value_name = "PROMQL", requires = "prometheus", conflicts_with = "step", help_heading = DATA)]
     weight_query: Option<String>,
-    /// The step of the plan at which the release is, from 1 [default: 1; a file says it in its column `step`]
+    /// The step of the plan at which the release is, from 1 [default: 1; a file says it in its columns step, from 0, and weight, in percent]
     #[arg(long, value_name = "N", requires = "prometheus", value_parser = clap::value_parser!(u32).range(1..), help_heading = DATA)]
     step: Option<u32>,
     /// Write the evidence record here: after each look with --follow, otherwise at the end

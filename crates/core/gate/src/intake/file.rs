@@ -20,6 +20,8 @@ use crate::policy::{Kind, Policy};
 const ROWS_MAX: usize = 20_000_000;
 /// Blocks of one file: a month of blocks of 15 seconds.
 const BLOCKS_MAX: i64 = 200_000;
+/// Parts of 10,000 in a percent.
+const PERCENT: f64 = 100.0;
 /// Characters of a wrong cell that an error shows.
 pub(super) const SHOWN_CHARS_MAX: usize = 60;
 
@@ -45,6 +47,8 @@ struct Row {
     line: u64,
     at: i64,
     step: u32,
+    /// The canary's confirmed share, in parts of 10,000.
+    weight: Option<u32>,
     metric: String,
     arm: Arm,
     pod: String,
@@ -71,6 +75,14 @@ pub struct Rows {
     rows: Vec<Row>,
 }
 
+/// The rows of one block.
+#[derive(Debug, Default)]
+struct Gathered<'a> {
+    step: u32,
+    weight: Option<u32>,
+    metrics: BTreeMap<usize, Pods<'a>>,
+}
+
 /// The cells of a metric in one block, by pod.
 type Pods<'a> = BTreeMap<&'a str, (Arm, Sum)>;
 
@@ -86,8 +98,8 @@ struct Sum {
 }
 
 impl Rows {
-    /// Reads CSV: the first line names the columns time, metric, arm and pod, and of events, exposure, edge, value and step
-    /// those that are needed.
+    /// Reads CSV: the first line names the columns time, metric, arm and pod, and of step, weight, events, exposure, edge and
+    /// value those that are needed.
     ///
     /// # Errors
     /// [`FileError`] for the first line that cannot be.
@@ -155,7 +167,7 @@ impl Rows {
         let length = i64::from(policy.block) * 1000;
         let metrics: BTreeMap<&str, usize> =
             policy.metrics.iter().enumerate().map(|(index, metric)| (&*metric.name, index)).collect();
-        let mut grid: BTreeMap<i64, (u32, BTreeMap<usize, Pods<'_>>)> = BTreeMap::new();
+        let mut grid: BTreeMap<i64, Gathered<'_>> = BTreeMap::new();
         for row in &self.rows {
             let wrong = |message: String| FileError::Line { line: row.line, message };
             let index = *metrics.get(&*row.metric).ok_or_else(|| {
@@ -166,16 +178,13 @@ impl Rows {
                     known.join(", ")
                 ))
             })?;
-            let (step, cells) =
-                grid.entry(row.at.div_euclid(length)).or_insert_with(|| (row.step, BTreeMap::new()));
-            if *step != row.step {
-                return Err(wrong(format!(
-                    "step is {}, and {step} in the same block of {}s",
-                    row.step, policy.block
-                )));
-            }
-            let (arm, sum) =
-                cells.entry(index).or_default().entry(&*row.pod).or_insert_with(|| (row.arm, Sum::default()));
+            let of = grid
+                .entry(row.at.div_euclid(length))
+                .or_insert_with(|| Gathered { step: row.step, ..Gathered::default() });
+            of.agrees(row)
+                .map_err(|message| wrong(format!("{message} in the same block of {}s", policy.block)))?;
+            let pods = of.metrics.entry(index).or_default();
+            let (arm, sum) = pods.entry(&*row.pod).or_insert_with(|| (row.arm, Sum::default()));
             if *arm != row.arm {
                 return Err(wrong(format!("pod {:?} is canary and stable: a pod has one arm", row.pod)));
             }
@@ -200,20 +209,40 @@ impl Rows {
         let mut step = 0;
         for at in first..=last {
             let joined = names.roster.pods.len();
-            let (of, mut cells) = grid.remove(&at).unwrap_or((step, BTreeMap::new()));
-            step = of;
+            let mut of = grid.remove(&at).unwrap_or_else(|| Gathered { step, ..Gathered::default() });
+            step = of.step;
             let kinds = policy.metrics.iter().enumerate();
             let seen = kinds.map(|(index, metric)| {
-                seen(cells.remove(&index).unwrap_or_default(), &metric.kind, &mut names)
+                seen(of.metrics.remove(&index).unwrap_or_default(), &metric.kind, &mut names)
             });
             let metrics = seen.collect::<Result<_, _>>()?;
             let start = Timestamp::from_millisecond(at * length)
                 .map_err(|error| FileError::Whole(error.to_string()))?
                 .into();
             let joined = names.roster.pods[joined..].to_vec();
-            blocks.push(Block { start, step, weight: None, joined, health: None, metrics });
+            blocks.push(Block { start, step, weight: of.weight, joined, health: None, metrics });
         }
         Ok((names.roster, blocks))
+    }
+}
+
+impl Gathered<'_> {
+    /// Takes the weight of a row that says one; what differs from the rows before it.
+    fn agrees(&mut self, row: &Row) -> Result<(), String> {
+        if self.step != row.step {
+            return Err(format!("step is {}, and {}", row.step, self.step));
+        }
+        let Some(weight) = row.weight else { return Ok(()) };
+        let before = *self.weight.get_or_insert(weight);
+        if before == weight {
+            return Ok(());
+        }
+        let percent = |weight: u32| f64::from(weight) / PERCENT;
+        Err(format!(
+            "weight is {}, and {} (leave it empty where it changes)",
+            percent(weight),
+            percent(before)
+        ))
     }
 }
 
@@ -304,6 +333,7 @@ struct Texts<'a> {
     arm: &'a str,
     pod: &'a str,
     step: &'a str,
+    weight: &'a str,
     events: &'a str,
     exposure: &'a str,
     edge: &'a str,
@@ -364,6 +394,15 @@ impl Texts<'_> {
                 self.step
                     .parse()
                     .map_err(|_| wrong("step", self.step, "the number of the plan's step, from 0"))?
+            },
+            weight: if self.weight.is_empty() {
+                None
+            } else {
+                let percent =
+                    self.weight.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
+                let wanted = "the canary's confirmed share in percent, from 0 to 100";
+                let percent = percent.ok_or_else(|| wrong("weight", self.weight, wanted))?;
+                Some((percent * PERCENT).round() as u32)
             },
             metric: self.metric.to_owned(),
             arm,

@@ -5,7 +5,7 @@ use csv::StringRecord;
 use super::{FileError, Row, SHOWN_CHARS_MAX, Texts, checked, too_many};
 
 /// The columns, and whether each file has them.
-const COLUMNS: [(&str, bool); 9] = [
+const COLUMNS: [(&str, bool); 10] = [
     ("time", true),
     ("metric", true),
     ("arm", true),
@@ -15,6 +15,7 @@ const COLUMNS: [(&str, bool); 9] = [
     ("exposure", false),
     ("edge", false),
     ("value", false),
+    ("weight", false),
 ];
 
 pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
@@ -40,6 +41,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
             exposure: cell(6),
             edge: cell(7),
             value: cell(8),
+            weight: cell(9),
             above: None,
         };
         rows.push(texts.row()?);
@@ -51,9 +53,9 @@ fn names() -> String {
     COLUMNS.map(|(name, _)| name).join(",")
 }
 
-fn columns(header: &StringRecord) -> Result<[Option<usize>; 9], FileError> {
+fn columns(header: &StringRecord) -> Result<[Option<usize>; 10], FileError> {
     let wrong = |message: String| FileError::Line { line: 1, message };
-    let mut places = [None; 9];
+    let mut places = [None; 10];
     for (index, name) in header.iter().enumerate() {
         let name = name.trim_start_matches('\u{feff}').to_ascii_lowercase();
         let Some(column) = COLUMNS.iter().position(|(known, _)| *known == name) else {

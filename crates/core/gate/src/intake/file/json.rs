@@ -19,6 +19,8 @@ struct Line {
     #[serde(default)]
     step: Value,
     #[serde(default)]
+    weight: Value,
+    #[serde(default)]
     events: Value,
     #[serde(default)]
     exposure: Value,
@@ -50,8 +52,9 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
             };
             above.into_iter().map(edge).collect::<Result<Vec<_>, _>>()
         });
-        let [time, step, events, exposure, value] =
-            [read.time, read.step, read.events, read.exposure, read.value].map(|value| text_of(&value));
+        let [time, step, weight, events, exposure, value] =
+            [read.time, read.step, read.weight, read.events, read.exposure, read.value]
+                .map(|value| text_of(&value));
         let texts = Texts {
             line: number,
             time: &time,
@@ -59,6 +62,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
             arm: &read.arm,
             pod: &read.pod,
             step: &step,
+            weight: &weight,
             events: &events,
             exposure: &exposure,
             edge: "",

@@ -124,6 +124,36 @@ fn what_is_wrong_is_told_with_its_line_and_column() {
 }
 
 #[test]
+fn the_weight_is_that_of_the_rows_that_say_it() {
+    let head = "time,metric,arm,pod,events,exposure,weight\n";
+    let rows = "0,errors,canary,,0,9,\n0,errors,stable,,0,9,12.5\n15,errors,stable,,0,9,\n45,errors,stable,,0,9,100\n";
+    let weights = |rows: Result<Rows, FileError>| -> Vec<Option<u32>> {
+        blocks(rows, COUNT).unwrap().1.iter().map(|block| block.weight).collect()
+    };
+    let wanted = [Some(1250), None, None, Some(10_000)];
+    assert_eq!(weights(Rows::from_csv(format!("{head}{rows}").as_bytes())), wanted);
+    let json =
+        br#"{"time": 0, "metric": "errors", "arm": "stable", "weight": 12.5, "events": 0, "exposure": 9}"#;
+    assert_eq!(weights(Rows::from_json_lines(json)), wanted[..1]);
+    for (rows, wanted) in [
+        (
+            "0,errors,canary,,0,9,101\n",
+            "line 2: weight is \"101\": it must be the canary's confirmed share in percent",
+        ),
+        ("0,errors,canary,,0,9,x\n", "line 2: weight is \"x\""),
+        ("0,errors,canary,,0,9,NaN\n", "line 2: weight is \"NaN\""),
+        (
+            "0,errors,canary,,0,9,5\n9,errors,canary,,0,9,25\n",
+            "line 3: weight is 25, and 5 (leave it empty where it changes) in the same block of 15s",
+        ),
+    ] {
+        let read = blocks(Rows::from_csv(format!("{head}{rows}").as_bytes()), COUNT);
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(wanted), "{rows}: {error}");
+    }
+}
+
+#[test]
 fn histograms_must_be_whole() {
     let metrics = "{name: lat, kind: latency, edges: [0.25, 1]}";
     let head = "time,metric,arm,pod,edge,events,exposure\n";
