@@ -2,9 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // also in what the tests share
 
+mod fake;
+
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use serin_gate::record::Record;
+use serin_gate::{Block, Seen};
 
 const CONFIG: &str = "arms: {stable: {track: stable}, canary: {track: canary}}
 steps: [{weight: 25, minimum: 1m}]
@@ -79,13 +86,6 @@ fn equal_passes_worse_fails_and_silent_holds_each_with_its_code_and_a_record_tha
     }
 }
 
-#[test]
-fn a_record_is_explained_in_every_form() {
-    let folder = folder();
-    assert_eq!(judged(folder.path(), "worse.csv").0, 1);
-    let explain =
-        |arguments: &[&str]| serin(folder.path(), &[&["explain", "record.json"], arguments].concat());
-    for (format, wanted) in [
 /// A file of counts with a share in each row.
 fn with_weight(csv: &str, weight: &str) -> String {
     let mut lines = csv.lines();
@@ -109,6 +109,13 @@ fn with_the_weight_of_a_file_a_black_hole_fails_and_a_wrong_split_holds() {
     }
 }
 
+#[test]
+fn a_record_is_explained_in_every_form() {
+    let folder = folder();
+    assert_eq!(judged(folder.path(), "worse.csv").0, 1);
+    let explain =
+        |arguments: &[&str]| serin(folder.path(), &[&["explain", "record.json"], arguments].concat());
+    for (format, wanted) in [
         ("text", "✖ FAIL"),
         ("html", "<!doctype html>"),
         ("svg", "<svg"),
@@ -189,4 +196,154 @@ fn the_help_is_an_example_that_works() {
     assert_eq!(code, 1, "{out}{error}");
     assert_eq!(said(&serin(folder.path(), &["verify", "record.json"])).0, 0);
     assert_eq!(said(&serin(folder.path(), &["explain", "record.json", "errors"])).0, 0);
+}
+
+/// Raw counters of six stable pods with 95 requests in each scrape interval, and of two of the canary, which begin at
+/// `start` with 15 requests and have 95 from `raised` on: shares of 5 % and 25 %. One in forty fails.
+/// The query `share` gives the canary's share, and nothing before `start`.
+fn shop(scrape: i64, start: i64, raised: i64) -> String {
+    let counter = move |pod: i64, place: i64, is_errors: bool| {
+        let (start, raised) = (start / scrape, raised / scrape);
+        let requests = match (pod < 6, place < raised) {
+            (true, _) => 95 * place,
+            (false, true) => 15 * (place - start),
+            (false, false) => 15 * (raised - start) + 95 * (place - raised),
+        };
+        // Of all requests one in forty fails, and of the pods each at another time.
+        let count = if is_errors { (requests + 7 * pod) / 40 } else { requests };
+        (pod < 6 || start <= place).then_some(count)
+    };
+    fake::serve(move |url| {
+        let query = fake::parameter(url, "query");
+        let at = fake::parameter(url, "time").parse::<jiff::Timestamp>().unwrap().as_second();
+        let answer = |kind: &str, result: Vec<Value>| {
+            (200, json!({"status": "success", "data": {"resultType": kind, "result": result}}))
+        };
+        if query == "share" {
+            let share = if at < raised { "0.05" } else { "0.25" };
+            let one = json!({"metric": {}, "value": [at, share]});
+            return answer("vector", if at < start { vec![] } else { vec![one] });
+        }
+        let Some(window) = query.rsplit_once('[').and_then(|(_, rest)| rest.strip_suffix("s]")) else {
+            return answer("vector", vec![json!({"metric": {}, "value": [at, "1"]})]);
+        };
+        let oldest = at - window.parse::<i64>().unwrap();
+        let series = |pod: i64| {
+            let value = |place: i64| {
+                let count = counter(pod, place, query.contains("code="))?;
+                Some(json!([place * scrape, count.to_string()]))
+            };
+            let values: Vec<Value> =
+                (oldest.div_euclid(scrape) + 1..=at.div_euclid(scrape)).filter_map(value).collect();
+            let track = if pod < 6 { "stable" } else { "canary" };
+            let labels = json!({"track": track, "pod": format!("{track}-{pod}")});
+            (!values.is_empty()).then(|| json!({"metric": labels, "values": values}))
+        };
+        answer("matrix", (0..8).filter_map(series).collect())
+    })
+}
+
+fn with_queries(head: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "{head}
+arms: {{stable: {{track: stable}}, canary: {{track: canary}}}}
+warmUp: 0s
+metrics:
+- name: errors
+  events: requests_total{{code=\"500\"}}
+  exposure: requests_total
+"
+    );
+    std::fs::write(folder.path().join("gate.yaml"), text).unwrap();
+    folder
+}
+
+fn record(folder: &Path) -> Record {
+    assert_eq!(said(&serin(folder, &["verify", "record.json"])).0, 0);
+    Record::read(&std::fs::read(folder.join("record.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_past_release_is_judged_from_start_to_end_at_the_steps_of_its_weight() {
+    // 2026-01-31T12:00:00Z, and the second step in the middle of a block.
+    let start = 1_769_860_800;
+    let address = format!("http://{}", shop(15, start, start + 310));
+    // A past of more than the hour that is asked for at once.
+    let folder = with_queries("history: 90m\nsteps: [{weight: 5, minimum: 1m}, {weight: 25, minimum: 2m}]");
+    let run = |more: &[&str]| {
+        let times = ["--start", "2026-01-31T12:00:00Z", "--end", "2026-01-31T12:30:00Z"];
+        let arguments = ["gate", "run", "-c", "gate.yaml", "--record", "record.json", "--prometheus"];
+        said(&serin(folder.path(), &[&arguments[..], &[&address], &times, more].concat()))
+    };
+    let (code, out, looks) = run(&["--weight-query", "share"]);
+    assert!(code == 0 && out.starts_with("✔ PASS"), "{out}{looks}");
+    let judged = record(folder.path());
+    let stages: Vec<(u32, Option<u32>)> =
+        judged.blocks.iter().map(|block| (block.step, block.weight)).collect();
+    assert_eq!(stages[..20], [(0, Some(500)); 20]);
+    assert_eq!(stages[20], (0, None));
+    assert!(21 < stages.len() && stages[21..].iter().all(|stage| *stage == (1, Some(2500))), "{stages:?}");
+    let is_whole =
+        |block: &Block, pods: usize| matches!(&block.metrics[0], Seen::Cells(cells) if cells.len() == pods);
+    assert_eq!(judged.opening.history.len(), 360);
+    // The first block of the past has no sample before it to count from.
+    assert!(judged.opening.history[1..].iter().all(|block| is_whole(block, 6)));
+    assert!(judged.blocks[1..].iter().all(|block| is_whole(block, 8)));
+    // Without a weight it stays at the first step, whose PASS is not the last word.
+    let (code, ..) = run(&[]);
+    let judged = record(folder.path());
+    assert_eq!((code, judged.blocks.len()), (0, 120));
+    assert!(judged.blocks.iter().all(|block| (block.step, block.weight) == (0, None)));
+    let (code, _, error) = run(&["--weight-query", "requests_total[1s]"]);
+    assert!(code == 2 && error.contains("--weight-query"), "{error}");
+}
+
+#[test]
+fn an_interrupt_leaves_a_record_of_what_was_judged_and_late_blocks_have_their_own_steps() {
+    let now = jiff::Timestamp::now().as_second();
+    // A release that began half a minute ago and went on to the second step ten seconds ago.
+    let (start, raised) = (now - 30, now - 10);
+    let address = format!("http://{}", shop(1, start, raised));
+    let folder = with_queries(
+        "block: 1s\nscrapeInterval: 1s\nlag: 2s\nhistory: 40s\ndeadline: 11m\n\
+         steps: [{weight: 5, minimum: 5m}, {weight: 25, minimum: 5m}]",
+    );
+    let began = jiff::Timestamp::from_second(start).unwrap().to_string();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .args([
+            "gate",
+            "run",
+            "-c",
+            "gate.yaml",
+            "--record",
+            "record.json",
+            "--follow",
+            "--weight-query",
+            "share",
+        ])
+        .args(["--prometheus", &address, "--start", &began])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut looks = BufReader::new(child.stderr.take().unwrap()).lines();
+    // The blocks of the half minute are there at once.
+    let seen: Vec<String> = looks.by_ref().take(24).map(Result::unwrap).collect();
+    assert_eq!(seen.len(), 24, "{seen:?}");
+    assert!(
+        Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success()
+    );
+    let more = looks.count();
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "{out}");
+    assert!(out.starts_with("~ HOLD"), "{out}");
+    let judged = record(folder.path());
+    assert_eq!(judged.looks.len(), 24 + more);
+    let stages: Vec<(u32, Option<u32>)> =
+        judged.blocks.iter().map(|block| (block.step, block.weight)).collect();
+    assert_eq!(stages[..20], [(0, Some(500)); 20]);
+    assert!(stages[20..].iter().all(|stage| *stage == (1, Some(2500))), "{stages:?}");
 }

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // also in what the tests share
 
+mod fake;
+
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -327,27 +328,7 @@ fn the_example_of_the_help_runs_as_it_stands() {
 
 /// A Prometheus that answers each request by `answer`, which gets the decoded query; its address.
 fn prometheus(answer: impl Fn(&str) -> (u16, Value) + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    // It ends with the test's process. A command that has read enough hangs up, which is no failure here.
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(reply(stream, &answer))));
-    address
-}
-
-fn reply(stream: TcpStream, answer: impl Fn(&str) -> (u16, Value)) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let (mut first, mut line) = (String::new(), String::new());
-    stream.read_line(&mut first)?;
-    while 2 < stream.read_line(&mut line)? {
-        line.clear();
-    }
-    let Some(target) = first.split(' ').nth(1) else { return Ok(()) };
-    let url = url::Url::parse("http://prometheus").unwrap().join(target).unwrap();
-    let (_, query) = url.query_pairs().find(|(name, _)| name == "query").unwrap();
-    let (status, body) = answer(&query);
-    let body = body.to_string();
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    stream.get_mut().write_all((head + &body).as_bytes())
+    fake::serve(move |url| answer(&fake::parameter(url, "query")))
 }
 
 /// An answer of one series for each of these labels.

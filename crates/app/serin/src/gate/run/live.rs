@@ -39,26 +39,18 @@ pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<S
             wait_until(now).await;
         }
         let before = intake.next();
+        // No block is sealed that ends after `first`.
         history.extend(ask(&mut intake, &source, now.into(), &Stage::default()).await?);
         ensure!(before < intake.next(), "the past ends at {before}, and the release begins at {first}");
     }
-    let (past, early): (Vec<_>, Vec<_>) = history.into_iter().partition(|block| block.start < first);
-    let joined = past.iter().map(|block| block.joined.len()).sum::<usize>();
-    let mut roster = intake.roster().clone();
-    roster.pods.truncate(joined);
+    let roster = intake.roster().clone();
     let mut recorded = queries(&config);
     if let Some(query) = &args.weight_query {
         recorded.push(Query::new("", "weight", query));
     }
-    let past = without_joined(past);
-    let opening =
-        Opening { previous, policy: config.policy.clone(), queries: recorded, roster, history: past };
+    let history = without_joined(history);
+    let opening = Opening { previous, policy: config.policy.clone(), queries: recorded, roster, history };
     let mut book = Book::open(opening, args.record.clone(), args.quiet)?;
-    for block in &early {
-        if book.look(block)? == Next::Decided {
-            return Ok(book);
-        }
-    }
     tokio::select! {
         done = go_on(args, &config, &source, &mut intake, &mut book, stop) => done?,
         stopped = tokio::signal::ctrl_c() => stopped.context("waiting for an interrupt")?,
@@ -75,20 +67,19 @@ async fn go_on(
     book: &mut Book,
     stop: Timestamp,
 ) -> Result<()> {
-    let wait = SignedDuration::from_secs(i64::from(config.queries.lag) + i64::from(config.policy.block));
+    let length = SignedDuration::from_secs(config.policy.block.into());
+    let lag = SignedDuration::from_secs(config.queries.lag.into());
     loop {
-        let due = intake.next().timestamp() + wait;
-        let now = if args.follow {
-            wait_until(due).await;
-            Timestamp::now()
-        } else if stop < due - SignedDuration::from_secs(config.queries.lag.into()) {
+        let start = intake.next().timestamp();
+        let end = start + length;
+        if args.follow {
+            wait_until(end + lag).await;
+        } else if stop < end {
             return Ok(());
-        } else {
-            // What is past has arrived: each block is sealed as of its own time.
-            due
-        };
-        let stage = stage(args, config, source, due).await?;
-        for block in ask(intake, source, now.into(), &stage).await? {
+        }
+        // One block at a time, as of its own moment also when many are due: each may be of another step.
+        let stage = stage(args, config, source, start, end).await?;
+        for block in ask(intake, source, (end + lag).into(), &stage).await? {
             if book.look(&block)? == Next::Decided {
                 return Ok(());
             }
@@ -99,14 +90,17 @@ async fn go_on(
     }
 }
 
-/// Asks for everything that can be sealed at `now`, and seals it.
+/// Asks for everything that can be sealed at `now`, or an hour of it, and seals it.
 async fn ask(
     intake: &mut Intake,
     source: &Prometheus,
     now: Moment,
     stage: &Stage,
 ) -> Result<Vec<serin_gate::Block>> {
-    for question in intake.questions(now)? {
+    let questions = intake.questions(now)?;
+    // What was not asked for has not come.
+    let now = questions.iter().map(|question| question.at).min().unwrap_or(now);
+    for question in questions {
         let before = Timestamp::now();
         match answered(source, &question).await {
             Ok((series, date)) => {
@@ -166,17 +160,31 @@ async fn complete(
     Ok(())
 }
 
-/// At which step the release is.
-async fn stage(args: &RunArgs, config: &Config, source: &Prometheus, at: Timestamp) -> Result<Stage> {
+/// At which step the release was in a block. One in which the share changed belongs to the lower step, and says nothing of
+/// the router.
+async fn stage(
+    args: &RunArgs,
+    config: &Config,
+    source: &Prometheus,
+    start: Timestamp,
+    end: Timestamp,
+) -> Result<Stage> {
     let steps = &config.policy.steps;
     let given = args.step.unwrap_or(1) - 1;
     ensure!((given as usize) < steps.len(), "--step {}: gate.yaml has {} steps", given + 1, steps.len());
     let Some(query) = &args.weight_query else {
         return Ok(Stage { step: given, ..Stage::default() });
     };
+    let at_end = share_at(query, source, end - SignedDuration::from_millis(1)).await?;
+    // At the start of the first block there may be no share yet.
+    let at_start = share_at(query, source, start).await.ok();
+    let step = step_of(steps, at_start.unwrap_or(at_end).min(at_end));
+    Ok(Stage { step, weight: at_start.filter(|share| *share == at_end), health: None })
+}
+
+async fn share_at(query: &str, source: &Prometheus, at: Timestamp) -> Result<u32> {
     let answer = source.query(query, at).await.context("--weight-query")?;
-    let share = share(&answer.body).with_context(|| format!("--weight-query {query}"))?;
-    Ok(Stage { step: step_of(steps, share), weight: Some(share), health: None })
+    share(&answer.body).with_context(|| format!("--weight-query {query}"))
 }
 
 /// The one number of an answer, a share from 0 to 1, in parts of 10,000.
