@@ -13,7 +13,8 @@ mkdir -p "$folder/sources"
 "$(dirname "$SERIN_BIN")/gate-sources" "$folder/sources" "$(free_ports 21000)" || { tail -5 "$folder/sources/prometheus.log"; exit 1; }
 
 # gate-run: serin gate run --follow on a real Prometheus that scrapes a real exporter every second: three releases side by
-# side, one equal, one that fails twice as often, one that is sent traffic and answers nothing.
+# side, one equal, one that fails twice as often, one that is sent traffic and answers nothing: without a weight there is
+# nothing to judge (`silent`), with it that is a black hole (`silent-33`).
 run=$folder/run
 mkdir -p "$run"
 exporter_port=$(free_ports 22000)
@@ -32,6 +33,7 @@ trap 'kill "$exporter" "$prometheus" 2> /dev/null; wait "$exporter" "$prometheus
 config() {
   cat <<END
 block: 1s
+blackhole: 5s
 scrapeInterval: 1s
 lag: 2s
 history: 45s
@@ -49,10 +51,12 @@ END
 # The past of the stable version, without which bursts and pods are unknown.
 sleep 50
 touch "$run/canary"
-declare -A wanted=([equal]=0 [worse]=1 [silent]=3) word=([equal]=PASS [worse]=FAIL [silent]=no-exposure) running=()
+declare -A wanted=([equal]=0 [worse]=1 [silent]=3 [silent-33]=1) word=([equal]=PASS [worse]=FAIL [silent]=no-exposure [silent-33]='"rule": "blackhole"') running=()
 for release in "${!wanted[@]}"; do
-  config "$release" > "$run/$release.yaml"
-  "$SERIN_BIN" gate run --config "$run/$release.yaml" --prometheus "http://127.0.0.1:$prometheus_port" --follow \
+  config "${release%-33}" > "$run/$release.yaml"
+  weight=()
+  [ "$release" = "${release%-33}" ] || weight=(--weight-query 'vector(0.333)')
+  "$SERIN_BIN" gate run --config "$run/$release.yaml" --prometheus "http://127.0.0.1:$prometheus_port" --follow "${weight[@]}" \
     --record "$run/$release.json" -o json > "$run/$release.out" 2> "$run/$release.looks" &
   running[$release]=$!
 done
