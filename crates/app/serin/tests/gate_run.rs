@@ -70,7 +70,7 @@ fn equal_passes_worse_fails_and_silent_holds_each_with_its_code_and_a_record_tha
     let folder = folder();
     for (counts, code, word, why) in [
         ("equal.csv", 0, "✔ PASS", "every guard metric is shown to be no worse"),
-        ("worse.csv", 1, "✖ FAIL", "errors: it is worse than the tolerated ratio of 1.1"),
+        ("worse.csv", 1, "✖ FAIL", "errors: it is worse than the tolerated ratio of 1,"),
         ("silent.csv", 3, "~ HOLD", "errors: nothing was counted"),
     ] {
         let (got, out, looks) = judged(folder.path(), counts);
@@ -148,7 +148,7 @@ fn records_are_a_chain_and_one_that_was_changed_is_told() {
     let text = std::fs::read_to_string(folder.path().join("two.json")).unwrap();
     std::fs::write(
         folder.path().join("forged.json"),
-        text.replacen("\"tolerated\":1.1", "\"tolerated\":1.2", 1),
+        text.replacen("\"tolerated\":1.0", "\"tolerated\":1.2", 1),
     )
     .unwrap();
     let (code, out, _) = said(&serin(folder.path(), &["verify", "forged.json"]));
