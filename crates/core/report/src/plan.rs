@@ -116,9 +116,12 @@ fn of_metric(plan: &Plan, place: usize, planned: &Planned, form: Form) -> String
         floor if floor > 0.0 => format!(" plus {} of the requests", percent(floor)),
         _ => String::new(),
     };
+    let tolerated = match subject.metric.tolerated {
+        ratio if ratio > 1.0 => format!("{ratio} times"),
+        _ => "the stable version".to_owned(),
+    };
     text += &form.line(&format!(
-        "FAIL: worse than {} times, with evidence of {} to 1 (log {:.2}); PASS: not worse than {} times{floor}, {} to 1",
-        subject.metric.tolerated,
+        "FAIL: worse than {tolerated}, with evidence of {} to 1 (log {:.2}); PASS: not worse than {} times{floor}, {} to 1",
         short(subject.fail_bar.exp()),
         subject.fail_bar,
         subject.metric.margin,
