@@ -79,7 +79,7 @@ struct RateArgs {
 #[derive(Args)]
 #[command(next_help_heading = MARGINS)]
 struct MarginArgs {
-    /// Up to this ratio of canary to stable a release is good [default: 1.1]
+    /// Up to this ratio of canary to stable a release is good [default: 1.0]
     #[arg(long, value_name = "RATIO", value_parser = amounts::at_least_one)]
     tolerated: Option<f64>,
     /// From this ratio on it must not PASS [default: 2]
@@ -328,7 +328,7 @@ fn usual() -> Policy {
         name: "errors".to_owned(),
         class: Class::Guard,
         kind: Kind::Count,
-        tolerated: 1.1,
+        tolerated: 1.0,
         margin: 2.0,
         floor: 0.001,
         weight: 1.0,
