@@ -42,7 +42,7 @@ type Row<'a> = (World, &'a Cell, &'a Cell);
 #[must_use]
 pub fn svg(cells: &Cells) -> String {
     let groups = [
-        ("Worlds of the tables above", rows(cells, |world| HEADLINE.contains(&world.name))),
+        ("Worlds that defaults rest on", rows(cells, |world| HEADLINE.contains(&world.name))),
         ("Worlds that nothing was tuned on", rows(cells, |world| world.section == Section::Untuned)),
     ];
     let lines: usize =
