@@ -132,7 +132,8 @@ impl Rows {
                         for (edge, count) in above {
                             match sums.iter_mut().find(|(other, ..)| same(*other, *edge)) {
                                 Some((_, above, total)) => {
-                                    (*above, *total) = (*above + count, *total + exposure);
+                                    (*above, *total) =
+                                        (above.saturating_add(*count), total.saturating_add(*exposure));
                                 }
                                 None => sums.push((*edge, *count, *exposure)),
                             }
@@ -230,7 +231,7 @@ impl Gathered<'_> {
     /// Takes the weight of a row that says one; what differs from the rows before it.
     fn agrees(&mut self, row: &Row) -> Result<(), String> {
         if self.step != row.step {
-            return Err(format!("step is {}, and {}", row.step, self.step));
+            return Err(format!("step is {}, and {}", row.step + 1, self.step + 1));
         }
         let Some(weight) = row.weight else { return Ok(()) };
         let before = *self.weight.get_or_insert(weight);
@@ -341,6 +342,9 @@ struct Texts<'a> {
     above: Option<Vec<(f64, u64)>>,
 }
 
+/// Up to here a floating-point number holds every count.
+const COUNT_MAX: u64 = 1 << 53;
+
 impl Texts<'_> {
     fn row(self) -> Result<Row, FileError> {
         let wrong = |column: &str, cell: &str, wanted: &str| {
@@ -351,8 +355,9 @@ impl Texts<'_> {
             }
         };
         let count = |column: &str, cell: &str| {
-            cell.parse::<u64>()
-                .map_err(|_| wrong(column, cell, "a whole number from 0 on: counts are not rounded for you"))
+            cell.parse::<u64>().ok().filter(|count| *count <= COUNT_MAX).ok_or_else(|| {
+                wrong(column, cell, "a whole number from 0 to 2^53: counts are not rounded for you")
+            })
         };
         let finite = |column: &str, cell: &str| {
             let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
@@ -391,9 +396,8 @@ impl Texts<'_> {
             step: if self.step.is_empty() {
                 0
             } else {
-                self.step
-                    .parse()
-                    .map_err(|_| wrong("step", self.step, "the number of the plan's step, from 0"))?
+                let number = self.step.parse::<u32>().ok().and_then(|number| number.checked_sub(1));
+                number.ok_or_else(|| wrong("step", self.step, "the number of the plan's step, from 1"))?
             },
             weight: if self.weight.is_empty() {
                 None

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serin_gate::config::Config;
 use serin_gate::record::Opening;
 use serin_gate::{Block, Roster, Seen};
@@ -29,6 +29,15 @@ pub(super) fn judge(
         None => (Roster::default(), Vec::new()),
     };
     let (pods, blocks) = rows.blocks(&config.policy).with_context(|| name(path))?;
+    if let (Some(last), Some(first)) = (history.last(), blocks.first()) {
+        ensure!(
+            last.start < first.start,
+            "--history reaches to {}, and {} begins at {}: the past ends where the release begins",
+            last.start,
+            name(path),
+            first.start
+        );
+    }
     let queries = queries(&config);
     let roster = join(&roster, &pods);
     let blocks = renumbered(blocks, &pods, &roster);

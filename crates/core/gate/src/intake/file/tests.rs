@@ -40,14 +40,14 @@ fn both_forms_say_the_same() {
     let metrics =
         "{name: errors, kind: count}, {name: lat, kind: latency, edges: [0.25, 1]}, {name: mem, kind: gauge}";
     let csv = b"time,metric,arm,pod,step,events,exposure,edge,value\n\
-        1800000000,errors,canary,,1,1,10,,\n\
-        1800000000,lat,canary,,1,20,100,0.25,\n\
-        1800000000,lat,canary,,1,5,100,1,\n\
-        1800000000,mem,stable,,1,,,,1.5\n";
-    let json = br#"{"time": "2027-01-15T08:00:00Z", "metric": "errors", "arm": "canary", "step": 1, "events": 1, "exposure": 10}
+        1800000000,errors,canary,,2,1,10,,\n\
+        1800000000,lat,canary,,2,20,100,0.25,\n\
+        1800000000,lat,canary,,2,5,100,1,\n\
+        1800000000,mem,stable,,2,,,,1.5\n";
+    let json = br#"{"time": "2027-01-15T08:00:00Z", "metric": "errors", "arm": "canary", "step": 2, "events": 1, "exposure": 10}
 
-        {"time": 1800000000, "metric": "lat", "arm": "canary", "step": 1, "exposure": 100, "above": {"0.25": 20, "1.0": 5, "9": 0}}
-        {"time": 1800000000, "metric": "mem", "arm": "stable", "step": 1, "value": 1.5}"#;
+        {"time": 1800000000, "metric": "lat", "arm": "canary", "step": 2, "exposure": 100, "above": {"0.25": 20, "1.0": 5, "9": 0}}
+        {"time": 1800000000, "metric": "mem", "arm": "stable", "step": 2, "value": 1.5}"#;
     let read = blocks(Rows::from_csv(csv), metrics).unwrap();
     assert_eq!(read, blocks(Rows::from_json_lines(json), metrics).unwrap());
     assert_eq!((read.1.len(), read.1[0].step, &*read.0.pods[0].name), (1, 1, "(canary)"));
