@@ -219,8 +219,12 @@ fn shop(scrape: i64, start: i64, raised: i64) -> String {
         let answer = |kind: &str, result: Vec<Value>| {
             (200, json!({"status": "success", "data": {"resultType": kind, "result": result}}))
         };
-        if query == "share" {
+        // The shaky one has no answer for half a minute.
+        if query == "share" || query == "shaky" {
             let share = if at < raised { "0.05" } else { "0.25" };
+            if query == "shaky" && (start + 60..start + 90).contains(&at) {
+                return answer("vector", vec![]);
+            }
             let one = json!({"metric": {}, "value": [at, share]});
             return answer("vector", if at < start { vec![] } else { vec![one] });
         }
@@ -295,6 +299,12 @@ fn a_past_release_is_judged_from_start_to_end_at_the_steps_of_its_weight() {
     let judged = record(folder.path());
     assert_eq!((code, judged.blocks.len()), (3, 120));
     assert!(judged.blocks.iter().all(|block| (block.step, block.weight) == (0, None)));
+    // A share that cannot be had for a while leaves the release where it was.
+    let (code, out, looks) = run(&["--weight-query", "shaky"]);
+    assert!(code == 0 && looks.contains("--weight-query"), "{out}{looks}");
+    let stages: Vec<(u32, Option<u32>)> =
+        record(folder.path()).blocks.iter().map(|block| (block.step, block.weight)).collect();
+    assert_eq!((stages[4], stages[5], stages[7]), ((0, None), (0, None), (0, Some(500))));
     let (code, _, error) = run(&["--weight-query", "requests_total[1s]"]);
     assert!(code == 2 && error.contains("--weight-query"), "{error}");
 }

@@ -69,6 +69,7 @@ async fn go_on(
 ) -> Result<()> {
     let length = SignedDuration::from_secs(config.policy.block.into());
     let lag = SignedDuration::from_secs(config.queries.lag.into());
+    let mut latest = None;
     loop {
         let start = intake.next().timestamp();
         let end = start + length;
@@ -78,7 +79,17 @@ async fn go_on(
             return Ok(());
         }
         // One block at a time, as of its own moment also when many are due: each may be of another step.
-        let stage = stage(args, config, source, start, end).await?;
+        let stage = match (stage(args, config, source, start, end).await, latest) {
+            (Ok(stage), _) => stage,
+            // It worked before, so it is the source that fails and not the query: the release stays where it was, and of the
+            // router nothing is known.
+            (Err(error), Some(known)) => {
+                eprintln!("{start}: {error:#}");
+                Stage { step: known, ..Stage::default() }
+            }
+            (Err(error), None) => return Err(error),
+        };
+        latest = Some(stage.step);
         for block in ask(intake, source, (end + lag).into(), &stage).await? {
             if book.look(&block)? == Next::Decided {
                 return Ok(());
