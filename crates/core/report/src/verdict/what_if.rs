@@ -3,7 +3,7 @@
 use serin_gate::{
     Word,
     policy::{Class, Kind},
-    record::Record,
+    record::{PodWhatIf, Record},
 };
 
 use super::{Row, time};
@@ -79,7 +79,7 @@ pub(super) fn pods(record: &Record) -> Vec<String> {
         roster.pods.get(pod as usize).map_or_else(|| format!("number {pod}"), |pod| say::clean(&pod.name))
     };
     let metric = |place: usize| say::clean(&serin_gate::record::metric_name(&record.opening.policy, place));
-    let sentence = |pod: &serin_gate::record::PodWhatIf| {
+    let sentence = |pod: &PodWhatIf| {
         let (name, metric) = (name(pod.pod), metric(pod.metric));
         let share = say::number(f64::from(pod.share) / 10.0);
         let verdict = if pod.without == Word::Fail {
@@ -89,5 +89,8 @@ pub(super) fn pods(record: &Record) -> Vec<String> {
         };
         format!("pod {name} carries {share} % of the evidence of {metric}; {verdict}")
     };
-    what_if.pods.iter().take(PODS_MAX).map(sentence).collect()
+    // Those that carry most first. Shares need not add up: without one pod the others' evidence weighs otherwise.
+    let mut pods: Vec<&PodWhatIf> = what_if.pods.iter().collect();
+    pods.sort_by_key(|pod| std::cmp::Reverse(pod.share));
+    pods.into_iter().take(PODS_MAX).map(sentence).collect()
 }

@@ -27,7 +27,7 @@ pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<S
     let begin = start - SignedDuration::from_secs(config.queries.history.into());
     complete(&mut config, &source, begin, start).await?;
     let mut intake = config.intake(begin.into())?;
-    intake_ever(&mut intake, &source, start.into()).await;
+    intake_ever(&mut intake, &source, start.into()).await?;
     let lag = SignedDuration::from_secs(config.queries.lag.into());
     // The block in which the canary began is the first that is judged.
     let length = i64::from(config.policy.block);
@@ -135,15 +135,15 @@ async fn answered(
 }
 
 /// Events that were ever seen are no misspelt query.
-async fn intake_ever(intake: &mut Intake, source: &Prometheus, now: Moment) {
+async fn intake_ever(intake: &mut Intake, source: &Prometheus, now: Moment) -> Result<()> {
     for question in intake.ever_questions(now) {
-        let answer = source.query(&question.query, question.at.timestamp()).await;
-        if let (Ok(answer), Some(metric)) = (answer, question.metric)
-            && any(&answer.body).unwrap_or(false)
-        {
+        let asked = || question.query.clone();
+        let answer = source.query(&question.query, question.at.timestamp()).await.with_context(asked)?;
+        if let Some(metric) = question.metric.filter(|_| any(&answer.body).unwrap_or(false)) {
             intake.was_seen(metric);
         }
     }
+    Ok(())
 }
 
 /// Completes the policy from the past: edges of histograms and offsets of levels.
