@@ -75,7 +75,7 @@ fn results_do_not_depend_on_threads_and_what_is_there_is_not_played_again() {
 
     assert_eq!(plan(cells(), 20, 2).run(one.path()).unwrap(), 0, "both cells are there");
     assert_eq!(text(&one), whole);
-    let more = Plan { set: vec!["tolerated=1.0".parse().unwrap()], ..plan(cells(), 20, 2) };
+    let more = Plan { set: vec!["tolerated=1.2".parse().unwrap()], ..plan(cells(), 20, 2) };
     assert_eq!(more.run(three.path()).unwrap(), 2, "another policy is another cell");
 
     // A crash in the middle of the second line.
