@@ -160,7 +160,13 @@ pub fn judge_release(
     for (number, block) in past.blocks[release.from.min(until)..until].iter().enumerate() {
         let step = block.step.saturating_sub(first_step);
         let look = gate.look(&Block { joined: Vec::new(), step, ..block.clone() }, priors);
-        let outcome = Outcome { word: look.verdict.word(), blocks: number as u32 + 1 };
+        // PASS of an early step ends nothing: the release goes on, and the last step decides.
+        let is_last = look.step as usize + 1 >= past.policy.steps.len();
+        let word = match look.verdict.word() {
+            Word::Pass if !is_last => Word::Hold,
+            word => word,
+        };
+        let outcome = Outcome { word, blocks: number as u32 + 1 };
         let delay = release.incident.filter(|_| outcome.word == Word::Fail);
         judged = Some(Judged {
             outcome,

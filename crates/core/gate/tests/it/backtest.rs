@@ -87,3 +87,24 @@ fn a_release_that_happened_is_judged_with_its_own_arms_and_the_delay_is_told() {
         Ok(None)
     );
 }
+
+#[test]
+fn a_release_whose_early_step_passes_is_judged_to_its_last() {
+    let (mut blocks, roster) = (day(240), roster());
+    let canary = |number: i64| move |pod: u32| (u64::from(mixed(number, 50 + pod).is_multiple_of(4)), 50);
+    blocks.extend((240..640).map(|number| {
+        let stable = |pod| (u64::from(mixed(number, pod).is_multiple_of(4)), 50);
+        let seen = cells(stable, Some(&canary(number)));
+        Block { step: u32::from(number >= 440), ..block(number, vec![seen]) }
+    }));
+    let mut policy = policy(vec![metric("errors")]);
+    policy.steps = vec![policy.steps[0].clone(); 2];
+    let past = Past { blocks: &blocks, roster: &roster, policy: &policy, history: 240, horizon: 400 };
+    let judge = |until: usize| {
+        let release = Release { from: 240, until, incident: None };
+        judge_release(&past, &release, &mut Shelf::default()).unwrap().unwrap().outcome
+    };
+    assert_eq!(judge(440).word, Word::Hold, "only the first step was played");
+    let whole = judge(640);
+    assert!(whole.word == Word::Pass && whole.blocks > 200, "{whole:?}");
+}
