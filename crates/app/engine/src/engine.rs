@@ -10,6 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use serin_calls::{Caller, Nobody, Outbox};
 use serin_cluster::{Change, Cluster, Listener, State};
 use serin_kernel::{Key, Kind, Planner};
 use tokio::{
@@ -20,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     interests::Interests,
+    measured::Measured,
     pass,
     record::{Ice, Record},
     schedule::{Cause, Due, Schedule},
@@ -34,13 +36,15 @@ const FAR: Duration = Duration::from_hours(24);
 pub struct Options {
     /// Passes at the same time for each kind. Passes mostly wait for the API; more of them mean more connections.
     pub workers: usize,
-    /// Kinds with another number.
+    /// Kinds with another number: more for those whose passes wait for others' servers.
     pub workers_by_kind: BTreeMap<Kind, usize>,
+    /// Who makes the calls that planners ask for.
+    pub caller: Arc<dyn Caller>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 10, workers_by_kind: BTreeMap::new() }
+        Self { workers: 10, workers_by_kind: BTreeMap::new(), caller: Arc::new(Nobody) }
     }
 }
 
@@ -63,6 +67,9 @@ pub(crate) struct Shared {
     pub(crate) records: Mutex<HashMap<Key, Record>>,
     pub(crate) interests: Mutex<Interests>,
     pub(crate) halt: CancellationToken,
+    pub(crate) caller: Arc<dyn Caller>,
+    pub(crate) outbox: Outbox,
+    pub(crate) measured: Mutex<Measured>,
     pub(crate) conflicts: AtomicU64,
     pub(crate) frozen: Mutex<BTreeMap<&'static str, u64>>,
     kinds: BTreeMap<Kind, Arc<Lane>>,
@@ -109,6 +116,9 @@ impl Engine {
             records: Mutex::default(),
             interests: Mutex::default(),
             halt: CancellationToken::new(),
+            caller: options.caller.clone(),
+            outbox: Outbox::new(options.caller.clone()),
+            measured: Mutex::default(),
             conflicts: AtomicU64::new(0),
             frozen: Mutex::default(),
             kinds,
@@ -162,6 +172,7 @@ impl Engine {
             objects: records.iter().map(|(key, record)| (key.clone(), object_stats(record))).collect(),
             conflicts: self.shared.conflicts.load(Ordering::Acquire),
             frozen: self.shared.frozen.lock().clone(),
+            measured: self.shared.measured.lock().clone(),
         }
     }
 }

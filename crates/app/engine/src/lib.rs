@@ -23,6 +23,7 @@
 mod apply;
 mod engine;
 mod interests;
+mod measured;
 mod pace;
 mod pass;
 mod record;
@@ -30,4 +31,5 @@ mod schedule;
 mod stats;
 
 pub use engine::{DuplicateKind, Engine, Options};
+pub use measured::{MEASURE_SECONDS, Measured, Value as MeasuredValue};
 pub use stats::{Buckets, KindStats, LATENESS_SECONDS, ObjectStats, PASS_SECONDS, Snapshot};

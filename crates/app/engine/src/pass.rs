@@ -27,8 +27,9 @@ use crate::{
 const AFTER_FAILURE: Backoff = Backoff { first: Duration::from_millis(5), most: Duration::from_secs(10) };
 /// After a conflict: the change that caused it is on its way to us and will wake the object by itself.
 const AFTER_CONFLICT: Backoff = Backoff { first: Duration::from_millis(10), most: Duration::from_secs(1) };
-/// Rounds of questions that are answered in one pass. Planners need one, perhaps two.
-const ROUNDS_MAX: u32 = 8;
+/// Rounds of questions that are answered in one pass. A planner that asks the cluster needs one, perhaps two; one that
+/// asks others, each only if the one before has agreed, needs one for each web hook and metric of a person's list.
+const ROUNDS_MAX: u32 = 256;
 /// So many failures in a row, and the planner is told of a server's error: after some tenths of a second, which a hiccup
 /// of the server or of its database does not last. A webhook that is down does.
 const TOLD_AFTER: u32 = 5;
@@ -150,7 +151,10 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
         }
     };
     let mut observed = Observed::new(object, related);
-    observed.refused = shared.records.lock().get_mut(key).and_then(|record| record.refused.take());
+    if let Some(record) = shared.records.lock().get_mut(key) {
+        observed.refused = record.refused.take();
+        observed.kept.clone_from(&record.kept);
+    }
     let act = match think(shared, lane, &observed).await {
         Ok(act) => act,
         Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
@@ -202,11 +206,14 @@ async fn answer(shared: &Shared, question: Question) -> Answer {
             Ok(object) => Answer::Object(object),
             Err(failure) => Answer::Failed(failure.to_string()),
         },
+        Question::Call(call) => shared.caller.call(call).await.map_or_else(Answer::Failed, Answer::Reply),
     }
 }
 
-async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, act: Act) -> End {
+async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, mut act: Act) -> End {
     let (key, wake) = (object.key(), act.wake);
+    let (keep, calls) = (act.keep.take(), std::mem::take(&mut act.calls));
+    shared.measured.lock().take_in(std::mem::take(&mut act.measures));
     if act.writes.is_empty() {
         tracing::debug!(object = %key, reasons = act.reasons.join("; "), "nothing to write");
     } else {
@@ -216,8 +223,12 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, act: Act) -> E
     let (storm, pause) = {
         let (mut records, now) = (shared.records.lock(), Instant::now());
         let record = records.entry(key.clone()).or_default();
+        record.kept = keep;
         (record.end(&applied.written, now), record.pause(&applied.written, now))
     };
+    if applied.stopped.is_none() {
+        shared.outbox.post(&key, calls);
+    }
     match (applied.stopped, storm) {
         (_, Some(passes)) => freeze(shared, lane, object, Freeze::Storm { passes }).await,
         (Some(stop), None) => End::Stopped(stop),

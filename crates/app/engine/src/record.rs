@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use serde_json::Value;
 use serin_kernel::{Freeze, Key, Refused};
 use tokio::time::Instant;
 
@@ -24,6 +25,8 @@ pub(crate) struct Record {
     pub(crate) failures: u32,
     /// What was refused in the pass before.
     pub(crate) refused: Option<Refused>,
+    /// What its planner keeps from pass to pass.
+    pub(crate) kept: Option<Value>,
     pub(crate) ice: Ice,
     pub(crate) passes: Buckets,
     pub(crate) errors: u64,
@@ -49,6 +52,7 @@ impl Default for Record {
         Self {
             failures: 0,
             refused: None,
+            kept: None,
             ice: Ice::Thawed,
             passes: Buckets::new(PASS_SECONDS),
             errors: 0,

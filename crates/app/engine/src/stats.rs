@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serin_kernel::Key;
 
+use crate::measured::Measured;
+
 /// Upper bounds of the pass histogram, in seconds: Argo's, so that its dashboards fit.
 pub const PASS_SECONDS: &[f64] = &[0.01, 0.15, 0.25, 0.5, 1.0];
 /// Upper bounds of the lateness histogram, in seconds. A timed step is promised to the second: below that is good.
@@ -72,6 +74,8 @@ pub struct Snapshot {
     pub conflicts: u64,
     /// Objects ever frozen, by reason: `panic`, `storm`, `endless`.
     pub frozen: BTreeMap<&'static str, u64>,
+    /// What planners measured.
+    pub measured: Measured,
 }
 
 #[cfg(test)]

@@ -8,13 +8,16 @@
 //!
 //! Mechanics: the engine asks a planner which [`Interest`]s it has in an object, builds [`Observed`] from its caches,
 //! calls [`Planner::plan`], and either answers the [`Ask`]s and plans again, or carries out the [`Act`]: its
-//! [`Write`]s in order, each with its [`Precondition`] and the [`Event`]s that tell of it, then sleeps until
+//! [`Write`]s in order, each with its [`Precondition`] and the [`Event`]s that tell of it, sends its [`Call`]s beside
+//! that, then sleeps until
 //! [`Act::wake`] or until an object of interest changes.
 //!
 //! What this crate does not do: read a clock, the environment, files or the network; know any dialect.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod call;
 mod kind;
+mod measure;
 mod moment;
 mod object;
 mod observed;
@@ -23,7 +26,9 @@ mod planner;
 mod selector;
 mod weight;
 
+pub use call::{Call, Method, Reply};
 pub use kind::{Key, Kind};
+pub use measure::{Measure, Reading};
 pub use moment::{InvalidMoment, Moment};
 pub use object::{Malformed, Meta, Object, Owner};
 pub use observed::{Interest, Observed, Refused};

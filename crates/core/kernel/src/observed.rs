@@ -31,6 +31,8 @@ pub struct Observed {
     /// The write that was refused in the previous pass, if one was: a planner says so in the object's conditions.
     /// Not stored anywhere: after a restart the write is tried again and refused again.
     pub refused: Option<Refused>,
+    /// What the planner kept in its last pass over this object ([`crate::Act::keep`]); none in the first after a start.
+    pub kept: Option<serde_json::Value>,
     related: BTreeMap<Key, Object>,
 }
 
@@ -52,7 +54,7 @@ impl Observed {
     #[must_use]
     pub fn new(object: Object, related: impl IntoIterator<Item = Object>) -> Self {
         let related = related.into_iter().map(|object| (object.key(), object)).collect();
-        Self { object, refused: None, related }
+        Self { object, refused: None, kept: None, related }
     }
 
     /// The related object with `key`, if it exists.

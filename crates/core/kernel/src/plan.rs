@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::{Ask, Key, Moment};
+use crate::{Ask, Call, Key, Measure, Moment};
 
 /// The outcome of one pass: questions first, deeds when they are answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,14 @@ pub struct Act {
     pub events: Vec<Event>,
     /// When to plan again even if nothing changes; none to sleep until something does.
     pub wake: Option<Moment>,
+    /// Messages that nobody waits for, such as a chat's: sent in order once the writes are made, tried again for a
+    /// while, and never in anybody's way.
+    pub calls: Vec<Call>,
+    /// What is measured; also when a write is refused.
+    pub measures: Vec<Measure>,
+    /// What the planner finds again in [`crate::Observed::kept`], also when a write is refused; none forgets what was
+    /// kept. Lost at a restart, so nothing that matters for long belongs there.
+    pub keep: Option<Value>,
     /// Why this was decided, for the log: one short sentence each.
     pub reasons: Vec<String>,
 }

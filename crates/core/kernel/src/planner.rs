@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Act, Interest, Key, Kind, Moment, Object, Observed, Plan};
+use crate::{Act, Call, Interest, Key, Kind, Moment, Object, Observed, Plan, Reply};
 
 /// Plans for all objects of one kind. Pure: equal arguments give equal results, and a planner holds settings only.
 pub trait Planner: Send + Sync {
@@ -56,6 +56,8 @@ pub struct Ask {
 pub enum Question {
     /// The object as the API has it this moment, past any cache.
     Read(Key),
+    /// What a server answers. It may be asked again in a later pass, so that what it does must bear repetition.
+    Call(Call),
 }
 
 /// What came of a question.
@@ -63,6 +65,8 @@ pub enum Question {
 pub enum Answer {
     /// The object, or none when there is no such.
     Object(Option<Object>),
+    /// What a server answered, be it a refusal.
+    Reply(Reply),
     /// There is no answer, and why: its own outcome, never an empty one.
     Failed(String),
 }

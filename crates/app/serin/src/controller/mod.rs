@@ -52,8 +52,7 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     let cluster = Cluster::new(Arc::new(KubeApi::new(client)), settings(args, &namespace), watching.clone());
     let planners = serin_rollout::planners(serin_rollout::Settings { instance: instance.clone() });
     let workers = usize::from(args.rollout_threads);
-    let engine =
-        Engine::new(cluster.clone(), planners, &Options { workers, workers_by_kind: BTreeMap::new() })?;
+    let engine = Engine::new(cluster.clone(), planners, &Options { workers, ..Options::default() })?;
     serve(args, &cluster, &engine, &watching).await?;
 
     let election = CancellationToken::new();

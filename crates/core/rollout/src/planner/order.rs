@@ -64,7 +64,7 @@ pub(super) fn assemble(
         write.events.insert(0, event);
     }
     let wake = told.wakes.into_iter().filter(|&at| scene.now < at).min();
-    Act { writes: ordered, events, wake, reasons }
+    Act { writes: ordered, events, wake, reasons, ..Act::default() }
 }
 
 /// The writes before that of the status, and those after it: more pods come last when the API has refused the new

@@ -96,7 +96,7 @@ fn act(target: &Object, old: Option<&Object>, state: &State, now: Moment) -> Res
         // First: once the state says that it is over, nobody looks again.
         writes.splice(0..0, old.map(delete));
     }
-    Ok(Act { writes, events: Vec::new(), wake: next.wake, reasons: Vec::new() })
+    Ok(Act { writes, wake: next.wake, ..Act::default() })
 }
 
 /// The write of one Deployment, if it changes.
