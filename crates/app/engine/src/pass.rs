@@ -12,7 +12,9 @@ use std::{
 
 use futures::FutureExt;
 use serin_cluster::{Backoff, State};
-use serin_kernel::{Act, Answer, Answers, Ask, Freeze, Key, Moment, Object, Observed, Plan, Question};
+use serin_kernel::{
+    Act, Answer, Answers, Ask, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner, Question,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -141,16 +143,14 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
         Ok(interests) => interests,
         Err(panic) => return freeze(shared, lane, &object, panic).await,
     };
-    // Before looking: what changes between the look and the plan must lead to another pass.
-    shared.interests.lock().set(&object, &interests);
-    let related = match cluster.related(&object, &interests) {
-        Ok(related) => related,
-        Err(kinds) => {
+    let mut observed = match observe(shared, planner.as_ref(), object, interests) {
+        Ok(Ok(observed)) => observed,
+        Ok(Err(kinds)) => {
             shared.wait_for(key, &kinds);
             return End::Waiting;
         }
+        Err((object, panic)) => return freeze(shared, lane, &object, panic).await,
     };
-    let mut observed = Observed::new(object, related);
     if let Some(record) = shared.records.lock().get_mut(key) {
         observed.refused = record.refused.take();
         observed.kept.clone_from(&record.kept);
@@ -160,6 +160,31 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
         Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
     };
     carry_out(shared, lane, &observed.object, act).await
+}
+
+/// Sees what the planner is interested in, and what it is further interested in when it has seen that. Fails with the kinds
+/// of which not everything is known yet, or with the panic of a planner.
+fn observe(
+    shared: &Shared,
+    planner: &dyn Planner,
+    object: Object,
+    mut interests: Vec<Interest>,
+) -> Result<Result<Observed, Vec<Kind>>, (Object, Freeze)> {
+    // Before looking, both times: what changes between the look and the plan must lead to another pass.
+    shared.interests.lock().set(&object, &interests);
+    let first = match shared.cluster.related(&object, &interests) {
+        Ok(related) => Observed::new(object, related),
+        Err(kinds) => return Ok(Err(kinds)),
+    };
+    let further = match guarded(|| planner.further_interests(&first)) {
+        Ok(further) if further.is_empty() => return Ok(Ok(first)),
+        Ok(further) => further,
+        Err(panic) => return Err((first.object, panic)),
+    };
+    interests.extend(further);
+    shared.interests.lock().set(&first.object, &interests);
+    let related = shared.cluster.related(&first.object, &interests);
+    Ok(related.map(|related| Observed::new(first.object, related)))
 }
 
 /// What to do about an object that is frozen or about to be; none when it is not.

@@ -17,6 +17,11 @@ pub trait Planner: Send + Sync {
     /// What else must be seen to plan for `object`.
     fn interests(&self, object: &Object) -> Vec<Interest>;
 
+    /// What else must be seen, now that the first [`Self::interests`] have been: what an object names that `object` names.
+    fn further_interests(&self, _observed: &Observed) -> Vec<Interest> {
+        Vec::new()
+    }
+
     /// What to do now. Called again when something of interest changes, when [`Act::wake`] has come, after a conflict,
     /// a refusal or a restart; it is never told which of these it was.
     fn plan(&self, observed: &Observed, answers: &Answers, now: Moment) -> Plan;

@@ -41,6 +41,8 @@ pub struct Settings {
     pub seed: u64,
     /// The component named as the source of events.
     pub component: String,
+    /// Another component for events about objects of these kinds.
+    pub component_by_kind: BTreeMap<Kind, String>,
     /// The wall clock.
     pub clock: Clock,
 }
@@ -58,6 +60,7 @@ impl Settings {
             burst: 1200,
             seed: 0,
             component: "rollouts-controller".to_owned(),
+            component_by_kind: BTreeMap::new(),
             clock,
         }
     }
@@ -141,7 +144,7 @@ impl Cluster {
     #[must_use]
     pub fn new(api: Arc<dyn Api>, settings: Settings, stop: CancellationToken) -> Self {
         let limit = Limit::new(settings.qps, settings.burst);
-        let (recorder, lanes) = Recorder::new(&settings.component);
+        let (recorder, lanes) = Recorder::new(&settings);
         let inner = Arc::new(Inner {
             api,
             settings,

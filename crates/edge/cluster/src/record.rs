@@ -23,6 +23,7 @@ use tokio::{
 use crate::{
     Backoff, Call, Failure, Verb,
     cluster::Inner,
+    cluster::Settings,
     correlate::{Correlator, Send},
 };
 
@@ -67,16 +68,23 @@ struct Shared {
 pub(crate) struct Lane {
     queue: mpsc::Receiver<(Event, Moment)>,
     component: String,
+    component_by_kind: BTreeMap<Kind, String>,
     shared: Arc<Shared>,
 }
 
 impl Recorder {
-    pub(crate) fn new(component: &str) -> (Self, Vec<Lane>) {
+    pub(crate) fn new(settings: &Settings) -> (Self, Vec<Lane>) {
         let shared = Arc::new(Shared::default());
+        let lane = |queue| Lane {
+            queue,
+            component: settings.component.clone(),
+            component_by_kind: settings.component_by_kind.clone(),
+            shared: shared.clone(),
+        };
         let (senders, lanes) = (0..LANES)
             .map(|_| {
                 let (sender, queue) = mpsc::channel(QUEUED_MAX);
-                (sender, Lane { queue, component: component.to_owned(), shared: shared.clone() })
+                (sender, lane(queue))
             })
             .unzip();
         (Self { lanes: senders, shared }, lanes)
@@ -160,7 +168,8 @@ impl Lane {
                 () = inner.stop.cancelled() => None,
             };
             let Some((event, at)) = next else { return };
-            let send = correlator.correlate(&event, &self.component, at);
+            let component = self.component_by_kind.get(&event.regarding.key.kind).unwrap_or(&self.component);
+            let send = correlator.correlate(&event, component, at);
             match deliver(&inner, &event, send).await {
                 Ok(()) => self.shared.settle(None, ""),
                 Err(failure) => self.shared.settle(Some(&event), &failure.to_string()),
