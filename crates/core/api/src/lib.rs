@@ -15,6 +15,7 @@ pub mod analysis;
 pub mod crds;
 pub mod diff;
 pub mod experiment;
+pub mod flagger;
 pub mod kinds;
 pub mod meta;
 pub mod names;

@@ -63,6 +63,20 @@ impl Wire for i64 {
     }
 }
 
+/// Whole numbers are written without a fraction, as people write them.
+impl Wire for f64 {
+    fn read(value: Value, at: &mut Reader) -> Option<Self> {
+        value.as_f64().or_else(|| at.wrong("a number", &value))
+    }
+    fn write(&self) -> Value {
+        let value = Value::from(*self);
+        whole(&value).map_or(value, Value::from)
+    }
+    fn schema() -> Value {
+        schema::plain("number")
+    }
+}
+
 impl Wire for String {
     fn read(value: Value, at: &mut Reader) -> Option<Self> {
         match value {

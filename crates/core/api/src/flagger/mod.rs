@@ -1,0 +1,24 @@
+//! The kinds of `flagger.app`: `Canary`, `MetricTemplate`, `AlertProvider`.
+//!
+//! Property: every field that Flagger's own definitions keep is a field here, read leniently, so that a fraction in
+//! one Canary costs that field of that Canary. Types hold what manifests say; defaults are functions on them.
+
+mod analysis;
+mod canary;
+mod defaults;
+mod policy;
+mod provider;
+mod routing;
+mod service;
+mod status;
+mod words;
+
+pub use analysis::*;
+pub use canary::*;
+pub use defaults::*;
+pub use policy::*;
+pub use provider::*;
+pub use routing::*;
+pub use service::*;
+pub use status::*;
+pub use words::*;
