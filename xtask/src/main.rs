@@ -7,16 +7,17 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use serde_json::Value;
 
 const USAGE: &str = "usage: cargo xtask crds [--check]
-  crds   writes manifests/crds.yaml from the types in serin-api; with --check only compares";
+  crds   writes manifests/crds.yaml and manifests/flagger-crds.yaml from the types in serin-api; with --check only compares";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
-        ["crds"] => crds().and_then(|content| write(&path(), &content)),
-        ["crds", "--check"] => crds().and_then(|content| check(&path(), &content)),
+        ["crds"] => every(write),
+        ["crds", "--check"] => every(check),
         _ => Err(anyhow::anyhow!(USAGE)),
     };
     match done {
@@ -28,13 +29,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds.yaml")
+/// The generated files: each dialect has its own, since nobody has to install both.
+fn files() -> [(&'static str, Vec<Value>); 2] {
+    [("crds.yaml", serin_api::crds()), ("flagger-crds.yaml", serin_api::flagger::crds())]
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests").join(name)
+}
+
+fn every(act: fn(&Path, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    files().into_iter().try_for_each(|(name, definitions)| act(&path(name), &text(&definitions)?))
 }
 
 /// The definitions as one file of several documents.
-fn crds() -> anyhow::Result<String> {
-    let documents = serde_saphyr::to_string_multiple(&serin_api::crds()).context("definitions as YAML")?;
+fn text(definitions: &[Value]) -> anyhow::Result<String> {
+    let documents = serde_saphyr::to_string_multiple(definitions).context("definitions as YAML")?;
     Ok(format!("# Made by `cargo xtask crds` from crates/core/api; do not edit.\n---\n{documents}"))
 }
 
@@ -56,7 +66,7 @@ mod tests {
 
     /// The documents of an installation manifest.
     fn manifest(name: &str) -> Vec<Value> {
-        let path = super::path().with_file_name(name);
+        let path = super::path(name);
         let read = std::fs::read_to_string(&path).map_err(anyhow::Error::from);
         let documents = read.and_then(|text| Ok(serde_saphyr::from_multiple(&text)?));
         documents.unwrap_or_else(|error: anyhow::Error| panic!("{}: {error:#}", path.display()))
@@ -70,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_committed_definitions_are_those_of_the_types() {
-        let checked = super::crds().and_then(|content| super::check(&super::path(), &content));
+        let checked = super::every(super::check);
         assert!(checked.is_ok(), "{checked:?}");
     }
 

@@ -1,4 +1,4 @@
-//! The custom resource definitions of all five kinds, made from the types.
+//! The custom resource definitions of Argo's five kinds, made from the types; those of Flagger's are in `flagger`.
 //!
 //! They accept and keep what Argo Rollouts' own definitions accept and keep: the same fields with the same types,
 //! columns, short names and subresources. Pod templates and Job specifications are kept as they are instead of being
@@ -17,21 +17,35 @@ use crate::{
 };
 
 /// A column that `kubectl get` prints.
-struct Column {
-    name: &'static str,
-    kind: &'static str,
-    path: &'static str,
-    description: &'static str,
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) path: &'static str,
+    /// May be empty.
+    pub(crate) description: &'static str,
+    /// 0 is always printed, more with `-o wide`.
+    pub(crate) priority: i32,
+}
+
+/// What a kind is called besides its name.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    pub(crate) short: Option<&'static str>,
+    pub(crate) categories: &'static [&'static str],
 }
 
 /// What is particular to one kind.
-struct Definition {
-    kind: Kind,
-    short: &'static str,
-    description: &'static str,
-    columns: &'static [Column],
-    subresources: Value,
-    schema: Value,
+pub(crate) struct Definition<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) names: Names,
+    pub(crate) description: &'static str,
+    pub(crate) columns: &'a [Column],
+    pub(crate) subresources: Value,
+    pub(crate) schema: Value,
+}
+
+const fn short(name: &'static str) -> Names {
+    Names { short: Some(name), categories: &[] }
 }
 
 const AGE: Column = Column {
@@ -39,33 +53,43 @@ const AGE: Column = Column {
     kind: "date",
     path: ".metadata.creationTimestamp",
     description: "Time since resource was created",
+    priority: 0,
 };
-const PHASE: Column =
-    Column { name: "Status", kind: "string", path: ".status.phase", description: "Where it stands" };
+const PHASE: Column = Column {
+    name: "Status",
+    kind: "string",
+    path: ".status.phase",
+    description: "Where it stands",
+    priority: 0,
+};
 const ROLLOUT_COLUMNS: &[Column] = &[
     Column {
         name: "Desired",
         kind: "integer",
         path: ".spec.replicas",
         description: "Number of desired pods",
+        priority: 0,
     },
     Column {
         name: "Current",
         kind: "integer",
         path: ".status.replicas",
         description: "Total number of non-terminated pods targeted by this rollout",
+        priority: 0,
     },
     Column {
         name: "Up-to-date",
         kind: "integer",
         path: ".status.updatedReplicas",
         description: "Total number of non-terminated pods targeted by this rollout that have the desired template spec",
+        priority: 0,
     },
     Column {
         name: "Available",
         kind: "integer",
         path: ".status.availableReplicas",
         description: "Total number of available pods (ready for at least minReadySeconds) targeted by this rollout",
+        priority: 0,
     },
     AGE,
 ];
@@ -77,7 +101,7 @@ pub fn crds() -> Vec<Value> {
     vec![
         definition(Definition {
             kind: kinds::ANALYSIS_RUN,
-            short: "ar",
+            names: short("ar"),
             description: "AnalysisRun measures the metrics of one or more templates and says how it went",
             columns: &[PHASE, AGE],
             subresources: json!({}),
@@ -85,7 +109,7 @@ pub fn crds() -> Vec<Value> {
         }),
         definition(Definition {
             kind: kinds::ANALYSIS_TEMPLATE,
-            short: "at",
+            names: short("at"),
             description: "AnalysisTemplate holds metrics for use by name",
             columns: &[AGE],
             subresources: json!({}),
@@ -93,7 +117,7 @@ pub fn crds() -> Vec<Value> {
         }),
         definition(Definition {
             kind: kinds::CLUSTER_ANALYSIS_TEMPLATE,
-            short: "cat",
+            names: short("cat"),
             description: "ClusterAnalysisTemplate holds metrics for use by name in every namespace",
             columns: &[AGE],
             subresources: json!({}),
@@ -101,7 +125,7 @@ pub fn crds() -> Vec<Value> {
         }),
         definition(Definition {
             kind: kinds::EXPERIMENT,
-            short: "exp",
+            names: short("exp"),
             description: "Experiment runs pods of several templates side by side for a while",
             columns: &[PHASE, AGE],
             subresources: json!({}),
@@ -109,7 +133,7 @@ pub fn crds() -> Vec<Value> {
         }),
         definition(Definition {
             kind: kinds::ROLLOUT,
-            short: "ro",
+            names: short("ro"),
             description: "Rollout is a workload that gets new versions step by step",
             columns: ROLLOUT_COLUMNS,
             subresources: json!({
@@ -125,40 +149,45 @@ pub fn crds() -> Vec<Value> {
     ]
 }
 
-fn definition(it: Definition) -> Value {
+pub(crate) fn definition(it: Definition<'_>) -> Value {
     let Kind { group, version, kind, plural, namespaced } = it.kind;
-    let columns = it.columns.iter().map(|column| {
-        json!({
-            "name": column.name,
-            "type": column.kind,
-            "jsonPath": column.path,
-            "description": column.description,
-        })
-    });
+    let mut names = json!({ "kind": kind, "listKind": format!("{kind}List"), "plural": plural });
+    if let Some(short) = it.names.short {
+        names["shortNames"] = json!([short]);
+    }
+    names["singular"] = json!(kind.to_lowercase());
+    if !it.names.categories.is_empty() {
+        names["categories"] = json!(it.names.categories);
+    }
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": { "name": format!("{plural}.{group}") },
         "spec": {
             "group": group,
-            "names": {
-                "kind": kind,
-                "listKind": format!("{kind}List"),
-                "plural": plural,
-                "shortNames": [it.short],
-                "singular": kind.to_lowercase(),
-            },
+            "names": names,
             "scope": if namespaced { "Namespaced" } else { "Cluster" },
             "versions": [{
                 "name": version,
                 "served": true,
                 "storage": true,
-                "additionalPrinterColumns": columns.collect::<Vec<_>>(),
+                "additionalPrinterColumns": it.columns.iter().map(column).collect::<Vec<_>>(),
                 "subresources": it.subresources,
                 "schema": { "openAPIV3Schema": whole_object(it.schema, it.description) },
             }],
         },
     })
+}
+
+fn column(it: &Column) -> Value {
+    let mut column = json!({ "name": it.name, "type": it.kind, "jsonPath": it.path });
+    if !it.description.is_empty() {
+        column["description"] = json!(it.description);
+    }
+    if it.priority != 0 {
+        column["priority"] = json!(it.priority);
+    }
+    column
 }
 
 /// Adds what every object has, and what the types cannot say.
@@ -224,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_definition_is_small_enough_for_a_client_side_apply() {
-        for crd in crds() {
+        for crd in crds().into_iter().chain(crate::flagger::crds()) {
             let size = crd.to_string().len();
             assert!(size < APPLIED_MAX, "{}: {size} bytes", crd["metadata"]["name"]);
         }
@@ -246,7 +275,7 @@ mod tests {
                 }
             }
         }
-        for crd in crds() {
+        for crd in crds().into_iter().chain(crate::flagger::crds()) {
             let name = crd["metadata"]["name"].as_str().unwrap();
             walk(&crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"], name);
         }

@@ -106,3 +106,7 @@ pub const APP_MESH_VIRTUAL_SERVICE: Kind =
 pub const KNATIVE_SERVICE: Kind = Kind::namespaced("serving.knative.dev", "v1", "Service", "services");
 /// Knative's `Revision`.
 pub const KNATIVE_REVISION: Kind = Kind::namespaced("serving.knative.dev", "v1", "Revision", "revisions");
+/// Keptn's `KeptnMetric`.
+pub const KEPTN_METRIC: Kind = Kind::namespaced("metrics.keptn.sh", "v1beta1", "KeptnMetric", "keptnmetrics");
+/// Keptn's `Analysis`.
+pub const KEPTN_ANALYSIS: Kind = Kind::namespaced("metrics.keptn.sh", "v1beta1", "Analysis", "analyses");

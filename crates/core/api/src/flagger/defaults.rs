@@ -396,3 +396,187 @@ impl AlertProviderSpec {
         or(&self.channel, ALERT_CHANNEL)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Lenient, lenient};
+    use serde_json::{Value, json};
+
+    fn analysis(value: Value) -> CanaryAnalysis {
+        lenient(value).value
+    }
+
+    #[test]
+    fn an_interval_that_cannot_be_read_is_a_minute_and_none_is_below_ten_seconds() {
+        for (text, seconds) in [
+            ("", 60),
+            ("30sx", 60),
+            ("later", 60),
+            ("1m", 60),
+            ("1m30s", 90),
+            ("10s", 10),
+            ("9999ms", 10),
+            ("1s", 10),
+            ("500ms", 10),
+            ("0s", 10),
+            ("1h", 3_600),
+        ] {
+            let interval = analysis(json!({ "interval": text })).interval();
+            assert_eq!(interval, GoDuration::from_nanos(seconds * NANOS_PER_SECOND), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_an_analysis_that_are_absent_have_flaggers_defaults() {
+        for (given, threshold, max_weight, ready) in [
+            (json!({}), 1, 100, 100),
+            (json!({"threshold": 0, "maxWeight": 0}), 1, 100, 100),
+            (json!({"threshold": -2, "maxWeight": -2}), 1, 100, 100),
+            (json!({"threshold": 5, "maxWeight": 50, "primaryReadyThreshold": 50}), 5, 50, 50),
+            // A list of weights says where it ends.
+            (json!({"maxWeight": 50, "stepWeights": [1, 2, 10, 80]}), 1, 80, 100),
+            (json!({"stepWeights": [1, 2, 10, 200]}), 1, 100, 100),
+            // 0 percent is said, not absent.
+            (json!({"primaryReadyThreshold": 0}), 1, 100, 0),
+        ] {
+            let it = analysis(given.clone());
+            let found = (it.threshold(), it.max_weight(), it.primary_ready_threshold());
+            assert_eq!(found, (threshold, max_weight, ready), "{given}");
+            assert_eq!((it.canary_ready_threshold(), it.step_weight_promotion()), (100, 0), "{given}");
+        }
+    }
+
+    #[test]
+    fn the_strategy_follows_from_iterations_and_matches() {
+        let matches = json!([{"headers": {"x-user": {"exact": "me"}}}]);
+        for (given, strategy) in [
+            (json!({"stepWeight": 5}), Strategy::Canary),
+            (json!({"iterations": 0, "match": matches}), Strategy::Canary),
+            (json!({"iterations": 3}), Strategy::BlueGreen),
+            (json!({"iterations": 3, "match": []}), Strategy::BlueGreen),
+            (json!({"iterations": 3, "match": matches}), Strategy::AbTesting),
+        ] {
+            assert_eq!(analysis(given.clone()).strategy(), strategy, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_hooks_timeout_is_ten_seconds_unless_it_says_something() {
+        for (text, seconds) in
+            [("", Some(10)), ("5", Some(10)), ("5s", Some(5)), ("1m30s", Some(90)), ("30sx", None)]
+        {
+            let hook = CanaryWebhook { timeout: text.to_owned(), ..CanaryWebhook::default() };
+            let found = hook.timeout().ok().map(|timeout| timeout.nanos() / NANOS_PER_SECOND);
+            assert_eq!(found, seconds, "{text}");
+        }
+        let plain = CanaryService::default();
+        assert_eq!(plain.timeout(), Ok(None));
+        let service =
+            CanaryService { timeout: "15s".to_owned(), backend_timeout: "soon".to_owned(), ..plain };
+        assert_eq!(service.timeout(), Ok(Some(GoDuration::from_nanos(15 * NANOS_PER_SECOND))));
+        assert!(service.backend_timeout().is_err());
+    }
+
+    #[test]
+    fn hooks_are_called_where_their_type_says_and_an_empty_one_means_rollout() {
+        let it = analysis(json!({"webhooks": [
+            {"name": "a", "url": "http://a"},
+            {"name": "b", "url": "http://b", "type": "pre-rollout"},
+            {"name": "c", "url": "http://c", "type": "rollout"},
+            {"name": "d", "url": "http://d", "type": "sometimes"},
+        ]}));
+        let names = |kind| it.hooks(kind).map(|hook| hook.name.as_str()).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(HookKind::Rollout), "a c");
+        assert_eq!(names(HookKind::PreRollout), "b");
+        assert_eq!(names(HookKind::Event), "");
+    }
+
+    #[test]
+    fn names_follow_from_the_service_and_the_workload() {
+        let mut canary: Canary = lenient(
+            json!({"spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}}),
+        )
+        .value;
+        assert_eq!((canary.apex_name(), canary.primary_name().as_str()), ("web", "web-primary"));
+        canary.spec.service = Some(CanaryService { name: "shop".to_owned(), ..CanaryService::default() });
+        assert_eq!(canary.apex_name(), "shop");
+        assert_eq!(canary.primary_service_name(), "shop-primary");
+        assert_eq!(canary.canary_service_name(), "shop-canary");
+        assert_eq!(canary.primary_name(), "web-primary");
+        assert_eq!(canary.spec.target_ref.text("test"), "Deployment/web.test");
+        assert_eq!(canary.spec.progress_deadline_seconds(), 600);
+    }
+
+    #[test]
+    fn ports_follow_from_the_services_port() {
+        for (target, expected) in [
+            (json!(null), json!(80)),
+            (json!(0), json!(80)),
+            (json!(""), json!(80)),
+            (json!(9898), json!(9898)),
+            (json!("http"), json!("http")),
+        ] {
+            let service: CanaryService = lenient(json!({"port": 80, "targetPort": target})).value;
+            assert_eq!(service.target_port().to_value(), expected, "{target}");
+            assert_eq!(service.port_name(), "http");
+        }
+    }
+
+    #[test]
+    fn a_controllers_own_provider_may_say_more_than_the_definition_lets_a_canary_say() {
+        for (text, provider) in [
+            ("istio", Provider::Istio),
+            ("smi:v1alpha2:istio", Provider::SmiV1Alpha2),
+            ("appmesh:v1beta2:more", Provider::AppMeshV1Beta2),
+            ("gatewayapi:v1beta1", Provider::GatewayApiV1Beta1),
+            ("gatewayapi:v1beta1x", Provider::GatewayApiV1Beta1),
+            ("gatewayapi:v1", Provider::GatewayApiV1),
+            ("gloo:x", Provider::Gloo),
+            ("gatewayapi", Provider::Istio),
+            ("smi", Provider::Istio),
+            ("", Provider::Istio),
+        ] {
+            assert_eq!(Provider::of(text), provider, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_costs_its_field_alone() {
+        let read: Lenient<Canary> = lenient(json!({"spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "analysis": {
+                "interval": "10s", "threshold": 2, "stepWeight": 2.5, "stepWeights": [5.0, 7.5, 10],
+                "metrics": [{"name": "x", "thresholdRange": {"min": 99.5, "max": 100}}],
+            },
+        }}));
+        let problems: Vec<&str> = read.problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(problems, ["spec.analysis.stepWeight", "spec.analysis.stepWeights[1]"]);
+        let analysis = read.value.spec.analysis.unwrap();
+        assert_eq!((analysis.threshold(), analysis.step_weight, analysis.step_weights.len()), (2, None, 3));
+        let range = analysis.metrics[0].threshold_range.clone().unwrap();
+        assert_eq!((range.min, range.max), (Some(99.5), Some(100.0)));
+    }
+
+    #[test]
+    fn cookies_alerts_and_references_have_their_defaults() {
+        for (age, seconds) in [(None, 86_400), (Some(0), 86_400), (Some(60), 60)] {
+            let affinity = SessionAffinity { max_age: age, ..SessionAffinity::default() };
+            assert_eq!(affinity.max_age(), seconds);
+        }
+        let alert = AlertProviderSpec::default();
+        assert_eq!((alert.username(), alert.channel()), ("flagger", "general"));
+        let reference = CrossNamespaceRef::default();
+        assert_eq!(reference.namespace("own"), "own");
+        assert_eq!(
+            CrossNamespaceRef { namespace: "other".to_owned(), ..reference }.namespace("own"),
+            "other"
+        );
+        let parent = ParentRef::default();
+        assert_eq!((parent.group(), parent.kind()), ("gateway.networking.k8s.io", "Gateway"));
+        let backend = BackendRef { group: Some("a.b".to_owned()), ..BackendRef::default() };
+        assert_eq!((backend.group(), backend.kind()), ("a.b", "Service"));
+        assert_eq!(CanaryAlert::default().severity(), None);
+        assert!(Severity::Info < Severity::Warn && Severity::Warn < Severity::Error);
+    }
+}

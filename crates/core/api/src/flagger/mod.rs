@@ -5,6 +5,7 @@
 
 mod analysis;
 mod canary;
+mod crds;
 mod defaults;
 mod policy;
 mod provider;
@@ -15,6 +16,7 @@ mod words;
 
 pub use analysis::*;
 pub use canary::*;
+pub use crds::crds;
 pub use defaults::*;
 pub use policy::*;
 pub use provider::*;

@@ -8,6 +8,7 @@
 
 mod crds;
 mod examples;
+mod flagger;
 mod recorded;
 mod shared;
 mod validate;

@@ -5,7 +5,11 @@ const NO_YAML: &str = "linkerd.io/inject: {{args.linkerd-enabled}}";
 
 /// The documents of a YAML file, read as kubectl reads them; empty ones are left out.
 pub(crate) fn documents(path: &std::path::Path) -> Vec<serde_json::Value> {
-    let text = std::fs::read_to_string(path).unwrap();
+    parse(&std::fs::read_to_string(path).unwrap(), path)
+}
+
+/// The documents of a YAML text that was found at `path`.
+pub(crate) fn parse(text: &str, path: &std::path::Path) -> Vec<serde_json::Value> {
     let read = |document: &str| -> serde_json::Value {
         let options = serde_saphyr::options! { legacy_octal_numbers: true, budget: None };
         serde_saphyr::from_str_with_options(document, options)
