@@ -19,7 +19,6 @@ pub mod intake;
 pub mod lint;
 pub mod plan;
 pub mod policy;
-pub mod promql;
 pub mod record;
 
 pub use block::{Arm, Block, Cell, Flags, Pod, Roster, Seen, Trouble, Value};

@@ -24,11 +24,11 @@ mod track;
 use std::collections::BTreeMap;
 
 use serin_kernel::Moment;
+use serin_lang::promql;
 
 use crate::block::{Arm, Block, Health, Roster, Seen, Trouble};
 use crate::config::{Arms, Config, Exposure, Promql, Queries, Source};
 use crate::policy::{Kind, Policy};
-use crate::promql;
 use feed::Feed;
 
 pub use answer::{AnswerError, Series, any, series};

@@ -1,9 +1,10 @@
 //! The rules that need nothing but gate.yaml.
 
+use serin_lang::promql::{self, Expr, MatchOp, Selector};
+
 use super::{Finding, Rule};
 use crate::config::{Config, Exposure, Promql, Query, Source};
 use crate::policy::{Class, Metric};
-use crate::promql::{self, Expr, MatchOp, Selector};
 
 /// Functions that make a rate or a difference of a counter.
 const RATES: [&str; 9] =

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use serin_kernel::Moment;
+use serin_lang::promql::{self, Expr};
 
 use super::{Finding, Rule};
 use crate::block::Arm;
 use crate::config::{Config, Exposure, Source};
 use crate::intake::{Intake, IntakeError, Part, Question, Series, freeze, sorted_by_pod};
-use crate::promql::{self, Expr};
 
 /// Series of one metric, from which on a look at every block costs the source more than it gives.
 const SERIES_MANY: usize = 10_000;
