@@ -1,17 +1,26 @@
 //! HTTP requests that planners ask for: web hooks, metric servers, chats.
 //!
-//! Property: a call ends, with a reply or with why there is none; a message that nobody waits for is never in anybody's way.
+//! Property: a call ends, with a reply or with why there is none; a server that hangs takes its own share of the calls
+//! under way and no more; a message that nobody waits for is never in anybody's way; no secret of an address or a header
+//! gets into a text.
 //!
 //! What this crate does not do: decide what is asked, or what an answer means.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod address;
+mod connect;
+mod failure;
+mod hosts;
+mod http;
 mod outbox;
+mod trust;
 
 use std::fmt::Debug;
 
 use futures::future::BoxFuture;
 use serin_kernel::{Call, Reply};
 
+pub use crate::http::{Http, Limits};
 pub use outbox::Outbox;
 
 /// Makes calls.
@@ -26,6 +35,6 @@ pub struct Nobody;
 
 impl Caller for Nobody {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, String>> {
-        Box::pin(async move { Err(format!("{}: this engine makes no calls", call.url)) })
+        Box::pin(async move { Err(format!("{}: this engine makes no calls", address::shown(&call.url))) })
     }
 }
