@@ -265,7 +265,7 @@ fn check_scheme(url: &Url) -> Result<(), Failure> {
 }
 
 /// Whether an answer may be another next time.
-fn may_pass(status: u16) -> bool {
+pub(crate) fn may_pass(status: u16) -> bool {
     status == 429 || (status >= 500 && status != 501)
 }
 
