@@ -8,17 +8,16 @@
 //! Reason: Argo names ReplicaSets by a hash of its own serialisation, which changes with its libraries. Names are kept
 //! here in the same form, but templates are never recognised by recomputing them.
 //!
-//! Mechanics: [`canonical`] strips every default, empty value and spelling from a template; equal templates have the
-//! same canonical form, and [`hash`] is computed over its JSON text with sorted keys. What the controller itself puts
+//! Mechanics: [`serin_workload`] strips every default, empty value and spelling from a template; equal templates have
+//! the same canonical form, and [`hash`] is computed over its JSON text with sorted keys. What the controller itself puts
 //! into a template (the hash label, [`Injected`] metadata, anti-affinity against the stable version) is no part of it.
 
-mod canonical;
 mod injected;
 
 use serde_json::{Map, Value};
 use serin_api::{names::labels::POD_TEMPLATE_HASH, rollout::CanaryStep, wire::Wire};
+use serin_workload::{FNV_OFFSET, encode, fnv1a, go_json};
 
-pub use canonical::canonical;
 pub use injected::{
     AntiAffinity, Injected, Strength, inject_anti_affinity, inject_metadata, remove_metadata,
     without_anti_affinity,
@@ -33,6 +32,11 @@ pub use injected::{
 pub fn equal(a: &Value, b: &Value, ignoring: &Injected) -> bool {
     let own = |template: &Value| canonical(&without_anti_affinity(&remove_metadata(template, ignoring)));
     own(a) == own(b)
+}
+
+/// What `template` says, without the hash label.
+fn canonical(template: &Value) -> Value {
+    serin_workload::canonical(&without_hash_label(template))
 }
 
 /// The hash of a template, as labels and ReplicaSet names carry it: at most ten letters and digits that spell no words.
@@ -56,16 +60,7 @@ pub fn hash(template: &Value, collision: Option<u32>) -> String {
 #[must_use]
 pub fn step_hash(steps: &[CanaryStep]) -> String {
     let list = if steps.is_empty() { Value::Null } else { steps.iter().map(Wire::write).collect() };
-    encode(fnv1a(FNV_OFFSET, as_go(&list).as_bytes()))
-}
-
-/// What Go's encoder writes for characters that would end a script in HTML or a line in JavaScript.
-const GO_ESCAPES: [(char, &str); 5] =
-    [('<', r"\u003c"), ('>', r"\u003e"), ('&', r"\u0026"), ('\u{2028}', r"\u2028"), ('\u{2029}', r"\u2029")];
-
-/// The JSON text as Go's encoder has it; those characters stand in texts alone.
-fn as_go(value: &Value) -> String {
-    GO_ESCAPES.iter().fold(value.to_string(), |text, (character, escaped)| text.replace(*character, escaped))
+    encode(fnv1a(FNV_OFFSET, go_json(&list).as_bytes()))
 }
 
 /// `template` with the label that ties its pods to one ReplicaSet.
@@ -88,23 +83,8 @@ pub fn without_hash_label(template: &Value) -> Value {
     own
 }
 
-/// The start and the factor of FNV-1a with 32 bits.
-const FNV_OFFSET: u32 = 2_166_136_261;
-const FNV_PRIME: u32 = 16_777_619;
 /// Bytes that a collision count adds to the hashed text: four of the number, four of nothing, as Kubernetes does.
 const COLLISION_BYTES: usize = 8;
-/// Letters and digits without vowels and without 0, 1 and 3, which look like some: Kubernetes' alphabet for names.
-const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-
-fn fnv1a(start: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(start, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(FNV_PRIME))
-}
-
-/// The decimal digits of `hash`, each byte as a letter of [`ALPHABET`].
-fn encode(hash: u32) -> String {
-    hash.to_string().bytes().map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])).collect()
-}
-
 /// The entries of an object, none for anything else.
 fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     value.and_then(Value::as_object).into_iter().flat_map(Map::iter)

@@ -166,7 +166,7 @@ impl World {
                 Plan::Act(act) => return act,
                 Plan::Ask(asks) => {
                     for ask in asks {
-                        let Question::Read(key) = ask.question;
+                        let Question::Read(key) = ask.question else { panic!("{}: not a read", ask.id) };
                         answers.insert(ask.id, Answer::Object(self.object(&key)));
                     }
                 }

@@ -8,11 +8,11 @@ use serin_lang::quantity::Quantity;
 /// Levels of nesting that are looked into; what lies deeper is compared as it stands. No pod template has half as many.
 const DEPTH_MAX: usize = 64;
 
-/// `template` without defaults, empty values, nulls and the hash label; amounts in one spelling, keys sorted.
-/// Doing it twice changes nothing.
+/// `template` without defaults, empty values and nulls; amounts in one spelling, keys sorted. Doing it twice changes
+/// nothing.
 #[must_use]
 pub fn canonical(template: &Value) -> Value {
-    strip(&super::without_hash_label(template), Scope::Template, DEPTH_MAX)
+    strip(template, Scope::Template, DEPTH_MAX)
 }
 
 /// Where in a template a map stands: which rules hold for its fields.
