@@ -2,7 +2,8 @@
 
 use csv::StringRecord;
 
-use super::{FileError, Row, SHOWN_CHARS_MAX, Texts, checked, too_many};
+use super::row::{Row, Texts, checked, too_many};
+use super::{FileError, SHOWN_CHARS_MAX};
 
 /// The columns, and whether each file has them.
 const COLUMNS: [(&str, bool); 10] = [

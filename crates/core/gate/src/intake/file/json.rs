@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{FileError, Row, Texts, checked, too_many};
+use super::FileError;
+use super::row::{Row, Texts, checked, too_many};
 
 /// Numbers may be written as numbers or as texts.
 #[derive(Deserialize)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::block::{Block, Part, Roster, Seen, Trouble, Value};
 use crate::config::{Config, Overrides};
 
 fn config(metrics: &str) -> Config {
