@@ -22,7 +22,7 @@ pub mod policy;
 pub mod record;
 
 pub use block::{Arm, Block, Cell, Flags, Pod, Roster, Seen, Trouble, Value};
-pub use engine::{Gate, LineLook, LineState, Look, MetricLook, SplitLook};
+pub use engine::{Gate, LineLook, LineState, Look, MetricLook, SplitLook, margin_in_step};
 pub use hold::{Cause, Hold, Verdict, Word};
 pub use policy::Policy;
 pub use serin_stats::ratio::prior::Shelf;

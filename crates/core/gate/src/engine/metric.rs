@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serin_stats::ratio::{grid::Counts, pods, prior::Shelf};
 
+pub(crate) use look::Instead;
 pub(super) use look::Question;
-pub(crate) use look::{Instead, margin_in_step};
-pub use look::{LineState, MetricLook};
+pub use look::{LineState, MetricLook, margin_in_step};
 
 use super::{
     arms::Exposures,

@@ -21,9 +21,10 @@ use crate::{
 };
 
 pub use line::LineLook;
-pub(crate) use metric::{Instead, margin_in_step};
-pub use metric::{LineState, MetricLook};
+pub(crate) use metric::Instead;
+pub use metric::{LineState, MetricLook, margin_in_step};
 pub use split::SplitLook;
+pub(crate) use sums::is_too_much;
 
 /// Fewest blocks without an answer of the canary that are a black hole.
 const SILENT_BLOCKS: u32 = 3;

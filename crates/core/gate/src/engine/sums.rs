@@ -84,19 +84,20 @@ impl Sums {
     }
 }
 
+/// Whether events are more than a part of `exposure` can be. They may be counted before their exposure is: those of as many
+/// requests as are under way at a scrape.
+pub(crate) fn is_too_much(events: u64, exposure: u64) -> bool {
+    events > exposure.saturating_add(UNDER_WAY + exposure / 4)
+}
+
 /// Events of each line and exposure of one cell; nothing at an edge that it does not have.
 fn read(cell: &Cell, metric: &Metric, place: usize, lines: usize) -> Result<(Vec<i128>, u64), Hold> {
     let broken = |error: String| Err(Hold::ProviderError { metric: place, error });
     let is_lost = |line: usize| line < 32 && cell.flags.lost >> line & 1 == 1;
     match (&cell.value, &metric.kind) {
-        // Events may be counted before their exposure is: those of as many requests as are under way at a scrape.
-        (Value::Count { x, n }, Kind::Count)
-            if metric.is_share && *x > n.saturating_add(UNDER_WAY + n / 4) =>
-        {
-            broken(format!(
-                "{x} events among {n} of exposure: the numerator counts what the denominator does not"
-            ))
-        }
+        (Value::Count { x, n }, Kind::Count) if metric.is_share && is_too_much(*x, *n) => broken(format!(
+            "{x} events among {n} of exposure: the numerator counts what the denominator does not"
+        )),
         (Value::Count { x, n }, Kind::Count) => Ok((vec![i128::from(*x)], *n)),
         (Value::Latency { above, .. }, Kind::Latency { .. })
             if above.len() != (0..lines).filter(|line| !is_lost(*line)).count() =>

@@ -195,8 +195,9 @@ pub struct LineState<'a> {
     pub exposures: (u64, u64),
 }
 
-/// The margin that a step of `steps` has to show.
-pub(crate) fn margin_in_step(metric: &Metric, step: usize, steps: usize) -> f64 {
+/// The margin that a step of `steps` has to show: that of the metric at the last one, at least 3 before it.
+#[must_use]
+pub fn margin_in_step(metric: &Metric, step: usize, steps: usize) -> f64 {
     if step + 1 >= steps { metric.margin } else { metric.margin.max(EARLY_MARGIN) }
 }
 

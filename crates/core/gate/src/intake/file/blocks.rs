@@ -9,7 +9,8 @@ use super::super::seal::Names;
 use super::row::{PERCENT, Row, What};
 use super::{FileError, Rows};
 use crate::block::{Arm, Block, Cell, Flags, Part, Roster, Seen, Trouble, Value};
-use crate::policy::{Kind, Policy};
+use crate::engine::is_too_much;
+use crate::policy::{Kind, Metric, Policy};
 
 /// Blocks of one file: a month of blocks of 15 seconds.
 const BLOCKS_MAX: i64 = 200_000;
@@ -25,13 +26,16 @@ struct Gathered<'a> {
 /// The cells of a metric in one block, by pod.
 type Pods<'a> = BTreeMap<&'a str, (Arm, Sum)>;
 
-/// One cell while its rows are added.
+/// One cell while its rows come together.
 #[derive(Debug, Default)]
 struct Sum {
     line: u64,
     x: u64,
     n: u64,
-    above: BTreeMap<usize, u64>,
+    /// The line that counts: a cell has one.
+    counted: Option<u64>,
+    /// What is above each edge, and the line that says so.
+    above: BTreeMap<usize, (u64, u64)>,
     level: f64,
     samples: u32,
 }
@@ -67,7 +71,7 @@ impl Rows {
                 return Err(wrong(format!("pod {:?} is canary and stable: a pod has one arm", row.pod)));
             }
             sum.line = row.line;
-            add(sum, &row.what, &policy.metrics[index].kind).map_err(wrong)?;
+            sum.add(row, &policy.metrics[index], policy.block).map_err(wrong)?;
         }
         let (Some(first), Some(last)) =
             (grid.first_key_value().map(|(at, _)| *at), grid.last_key_value().map(|(at, _)| *at))
@@ -124,38 +128,60 @@ impl Gathered<'_> {
     }
 }
 
-fn add(sum: &mut Sum, what: &What, kind: &Kind) -> Result<(), String> {
-    match (what, kind) {
-        (What::Count { events, exposure }, Kind::Count) => {
-            sum.x = sum.x.saturating_add(*events);
-            sum.n = sum.n.saturating_add(*exposure);
-        }
-        (What::Latency { exposure, above }, Kind::Latency { edges, .. }) => {
-            // Rows of one edge each repeat the exposure, and a histogram in one row has it once.
-            sum.n = sum.n.max(*exposure);
-            for (edge, count) in above {
-                // Edges that are not judged may be there.
-                let Some(place) = edges.iter().position(|other| same(*other, *edge)) else { continue };
-                if sum.above.insert(place, *count).is_some() {
+impl Sum {
+    /// Takes in one row. Counts that are there twice are no larger counts: the file is refused, and nothing is guessed.
+    fn add(&mut self, row: &Row, metric: &Metric, block: u32) -> Result<(), String> {
+        match (&row.what, &metric.kind) {
+            (What::Count { events, exposure }, Kind::Count) => {
+                if let Some(line) = self.counted.replace(row.line) {
+                    return Err(twice("the count is", line, row, block));
+                }
+                if metric.is_share && is_too_much(*events, *exposure) {
                     return Err(format!(
-                        "edge {edge} is there twice for this pod and block: write the sum of both"
+                        "events are {events}, and exposure only {exposure}: count both of the same requests, or write \
+                         share: false for {:?} in gate.yaml if they are different things",
+                        row.metric
                     ));
                 }
+                (self.x, self.n) = (*events, *exposure);
             }
+            (What::Latency { exposure, above }, Kind::Latency { edges, .. }) => {
+                // Rows of one edge each repeat the exposure, and a histogram in one row has it once.
+                self.n = self.n.max(*exposure);
+                for (edge, count) in above {
+                    // Edges that are not judged may be there.
+                    let Some(place) = edges.iter().position(|other| same(*other, *edge)) else { continue };
+                    if let Some((_, line)) = self.above.insert(place, (*count, row.line)) {
+                        return Err(twice(&format!("edge {edge} is"), line, row, block));
+                    }
+                }
+            }
+            (What::Gauge(value), Kind::Gauge { .. }) => {
+                self.level += value;
+                self.samples += 1;
+            }
+            (_, Kind::Count) => return Err("the metric counts events: write events and exposure".to_owned()),
+            (_, Kind::Latency { .. }) => {
+                return Err(
+                    "the metric is a histogram: write edge, events (above it) and exposure (all)".to_owned()
+                );
+            }
+            (_, Kind::Gauge { .. }) => return Err("the metric is a gauge: write value".to_owned()),
         }
-        (What::Gauge(value), Kind::Gauge { .. }) => {
-            sum.level += value;
-            sum.samples += 1;
-        }
-        (_, Kind::Count) => return Err("the metric counts events: write events and exposure".to_owned()),
-        (_, Kind::Latency { .. }) => {
-            return Err(
-                "the metric is a histogram: write edge, events (above it) and exposure (all)".to_owned()
-            );
-        }
-        (_, Kind::Gauge { .. }) => return Err("the metric is a gauge: write value".to_owned()),
+        Ok(())
     }
-    Ok(())
+}
+
+/// What is said of a row that another one, in `line`, has said already.
+fn twice(what: &str, line: u64, row: &Row, block: u32) -> String {
+    let length = i64::from(block) * 1000;
+    let start = Timestamp::from_millisecond(row.at.div_euclid(length) * length);
+    let start = start.map_or_else(|error| error.to_string(), |start| start.to_string());
+    format!(
+        "{what} there twice for metric {:?} and pod {:?} in the block of {block}s that begins at {start}, before in line \
+         {line}: write one row with the sum of both, and the name of its pod in each row",
+        row.metric, row.pod
+    )
 }
 
 fn seen(cells: Pods<'_>, kind: &Kind, names: &mut Names) -> Result<Seen, FileError> {
@@ -180,7 +206,7 @@ fn seen(cells: Pods<'_>, kind: &Kind, names: &mut Names) -> Result<Seen, FileErr
                 let above = edges.iter().enumerate().map(|(place, edge)| {
                     sum.above
                         .get(&place)
-                        .copied()
+                        .map(|(count, _)| *count)
                         .ok_or_else(|| wrong(format!("edge {edge} is missing for pod {name:?}")))
                 });
                 let above: Vec<u64> = above.collect::<Result<_, _>>()?;

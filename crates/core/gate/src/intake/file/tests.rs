@@ -17,10 +17,9 @@ fn blocks(rows: Result<Rows, FileError>, metrics: &str) -> Result<(Roster, Vec<B
 }
 
 #[test]
-fn rows_of_one_block_and_pod_are_one_cell() {
+fn a_row_is_a_cell_and_blocks_between_rows_are_there() {
     let csv = b"time,metric,arm,pod,events,exposure\n\
-        2027-01-15T08:00:00Z,errors,canary,c1,1,10\n\
-        2027-01-15T08:00:14Z,errors,canary,c1,2,20\n\
+        2027-01-15T08:00:14Z,errors,canary,c1,3,30\n\
         1800000000,errors,stable,s1,0,100\n\
         2027-01-15T08:00:45Z,errors,stable,s1,3,70\n";
     let (roster, blocks) = blocks(Rows::from_csv(csv), COUNT).unwrap();
@@ -34,6 +33,60 @@ fn rows_of_one_block_and_pod_are_one_cell() {
         [&Value::Count { x: 3, n: 30 }, &Value::Count { x: 0, n: 100 }]
     );
     assert_eq!(blocks[1].metrics[0], Seen::Trouble(Trouble::Absent(Part::All)));
+}
+
+#[test]
+fn counts_that_are_there_twice_are_refused_with_line_metric_pod_and_block() {
+    let count = |at: &str, pod: &str| format!("{at},errors,canary,{pod},1,10,\n");
+    let head = "time,metric,arm,pod,events,exposure,edge\n";
+    let wanted = |line: u64, what: &str, metric: &str, pod: &str, before: u64| {
+        format!(
+            "line {line}: {what} there twice for metric {metric:?} and pod {pod:?} in the block of 15s that begins at \
+             2027-01-15T08:00:00Z, before in line {before}: write one row with the sum of both, and the name of its pod in \
+             each row"
+        )
+    };
+    let metrics = "{name: errors, kind: count}, {name: lat, kind: latency, edges: [0.25, 1]}";
+    let of = |rows: &str| blocks(Rows::from_csv(format!("{head}{rows}").as_bytes()), metrics);
+    let (first, inside) = ("2027-01-15T08:00:00Z", "2027-01-15T08:00:14Z");
+    for (rows, wanted) in [
+        (count(first, "a") + &count(first, "a"), wanted(3, "the count is", "errors", "a", 2)),
+        (
+            count(first, "a") + &count(first, "b") + &count(inside, "a"),
+            wanted(4, "the count is", "errors", "a", 2),
+        ),
+        (count(first, "") + &count(first, ""), wanted(3, "the count is", "errors", "(canary)", 2)),
+        (
+            ["lat,canary,a,1,10,0.25", "lat,canary,a,0,10,1", "lat,canary,a,1,10,0.25"]
+                .map(|row| format!("{first},{row}\n"))
+                .concat(),
+            wanted(4, "edge 0.25 is", "lat", "a", 2),
+        ),
+    ] {
+        assert_eq!(of(&rows).unwrap_err().to_string(), wanted);
+    }
+    let json = r#"{"time": 1800000000, "metric": "errors", "arm": "canary", "pod": "a", "events": 1, "exposure": 10}"#;
+    let read = blocks(Rows::from_json_lines(format!("{json}\n{json}\n").as_bytes()), metrics);
+    assert_eq!(read.unwrap_err().to_string(), wanted(2, "the count is", "errors", "a", 1));
+    // Another block, another pod and another metric are other counts.
+    let other = format!("{first},lat,canary,a,1,10,0.25\n{first},lat,canary,a,0,10,1\n");
+    let apart = count(first, "a") + &count("2027-01-15T08:00:15Z", "a") + &count(first, "b") + &other;
+    assert_eq!(of(&apart).unwrap().1.len(), 2);
+}
+
+#[test]
+fn more_events_than_exposure_have_their_line_unless_they_are_no_part_of_it() {
+    let head = "time,metric,arm,pod,events,exposure\n0,errors,canary,a,1,10\n";
+    let of = |row: &str, metric: &str| blocks(Rows::from_csv(format!("{head}{row}\n").as_bytes()), metric);
+    let error = of("15,errors,canary,a,100,40", COUNT).unwrap_err().to_string();
+    assert!(
+        error.starts_with("line 3: events are 100, and exposure only 40: count both")
+            && error.contains("share: false"),
+        "{error}"
+    );
+    assert!(of("15,errors,canary,a,100,40", "{name: errors, kind: count, share: false}").is_ok());
+    // Requests that were under way are counted when they end.
+    assert!(of("15,errors,canary,a,12,10", COUNT).is_ok());
 }
 
 #[test]
