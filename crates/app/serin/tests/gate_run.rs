@@ -7,7 +7,7 @@ mod fake;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use serin_gate::record::Record;
@@ -309,6 +309,55 @@ fn a_past_release_is_judged_from_start_to_end_at_the_steps_of_its_weight() {
     assert!(code == 2 && error.contains("--weight-query"), "{error}");
 }
 
+/// A judgement that goes on, with its looks on a pipe.
+fn follow(folder: &Path, more: &[&str]) -> Child {
+    let arguments = ["gate", "run", "-c", "gate.yaml", "--record", "record.json", "--follow"];
+    Command::new(env!("CARGO_BIN_EXE_serin"))
+        .args(arguments)
+        .args(["--weight-query", "share"])
+        .args(more)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn interrupt(child: &Child) {
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+#[test]
+fn no_block_is_looked_at_before_its_outcomes_are_known() {
+    let now = jiff::Timestamp::now();
+    let ago = |seconds: i64| (now - jiff::SignedDuration::from_secs(seconds)).to_string();
+    let start = now.as_second() - 20;
+    let address = format!("http://{}", shop(1, start, start));
+    let folder = with_queries(
+        "block: 1s\nscrapeInterval: 1s\nlag: 2s\nhistory: 40s\ndeadline: 11m\nsteps: [{weight: 25, minimum: 5m}]",
+    );
+    let path = folder.path().join("gate.yaml");
+    let text = std::fs::read_to_string(&path).unwrap() + "  maturity: 15s\n";
+    std::fs::write(path, text).unwrap();
+    let mut child = follow(folder.path(), &["--prometheus", &address, "--start", &ago(20)]);
+    for line in BufReader::new(child.stderr.take().unwrap()).lines().take(4) {
+        let line = line.unwrap();
+        let end: jiff::Timestamp = line.split(' ').next().unwrap().parse().unwrap();
+        let age = jiff::Timestamp::now().duration_since(end);
+        assert!(jiff::SignedDuration::from_secs(17) <= age, "{line}: {age}");
+    }
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    // What is past is judged as far as outcomes are known, whatever its end.
+    let arguments = ["gate", "run", "-qc", "gate.yaml", "--record", "record.json", "--prometheus", &address];
+    let (code, out, error) =
+        said(&serin(folder.path(), &[&arguments[..], &["--start", &ago(40), "--end", &ago(0)]].concat()));
+    assert_eq!(code, 3, "{out}{error}");
+    let blocks = record(folder.path()).blocks.len();
+    assert!((24..35).contains(&blocks), "{blocks} of 40 blocks are older than 15 s");
+}
+
 #[test]
 fn an_interrupt_leaves_a_record_of_what_was_judged_and_late_blocks_have_their_own_steps() {
     let now = jiff::Timestamp::now().as_second();
@@ -320,31 +369,12 @@ fn an_interrupt_leaves_a_record_of_what_was_judged_and_late_blocks_have_their_ow
          steps: [{weight: 5, minimum: 5m}, {weight: 25, minimum: 5m}]",
     );
     let began = jiff::Timestamp::from_second(start).unwrap().to_string();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
-        .args([
-            "gate",
-            "run",
-            "-c",
-            "gate.yaml",
-            "--record",
-            "record.json",
-            "--follow",
-            "--weight-query",
-            "share",
-        ])
-        .args(["--prometheus", &address, "--start", &began])
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = follow(folder.path(), &["--prometheus", &address, "--start", &began]);
     let mut looks = BufReader::new(child.stderr.take().unwrap()).lines();
     // The blocks of the half minute are there at once.
     let seen: Vec<String> = looks.by_ref().take(24).map(Result::unwrap).collect();
     assert_eq!(seen.len(), 24, "{seen:?}");
-    assert!(
-        Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success()
-    );
+    interrupt(&child);
     let more = looks.count();
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();

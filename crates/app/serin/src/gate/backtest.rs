@@ -114,9 +114,8 @@ pub(super) async fn run(args: &BacktestArgs) -> Result<ExitCode> {
 
 impl BacktestArgs {
     fn window(&self, config: &Config) -> (Timestamp, Timestamp) {
-        let until = self
-            .to
-            .unwrap_or_else(|| Timestamp::now() - SignedDuration::from_secs(config.queries.lag.into()));
+        let known = config.queries.lag + config.queries.maturity();
+        let until = self.to.unwrap_or_else(|| Timestamp::now() - SignedDuration::from_secs(known.into()));
         let from =
             self.from.unwrap_or_else(|| until - SignedDuration::from_secs(self.last.unwrap_or(LAST).into()));
         (from, until)

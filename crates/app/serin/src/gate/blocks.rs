@@ -58,8 +58,8 @@ pub(super) async fn fetch(
         }
     }
     let lag = SignedDuration::from_secs(config.queries.lag.into());
-    // What is past has arrived, unless it is very recent.
-    let until = until.min(now - lag);
+    // What is past has arrived and has its outcomes, unless it is very recent.
+    let until = until.min(now - lag - SignedDuration::from_secs(config.queries.maturity().into()));
     let (mut blocks, mut cells) = (Vec::new(), 0);
     let (length, whole) = (i64::from(config.policy.block), span.as_secs() / i64::from(config.policy.block));
     let mut progress = Progress::new("blocks read from Prometheus");

@@ -261,7 +261,8 @@ impl PlanArgs {
         let source = tokio::task::block_in_place(|| self.source.connect())?;
         let past = match (&source, &self.counts) {
             (Some(source), _) => {
-                let until = Timestamp::now() - SignedDuration::from_secs(config.queries.lag.into());
+                let known = config.queries.lag + config.queries.maturity();
+                let until = Timestamp::now() - SignedDuration::from_secs(known.into());
                 let from = until - SignedDuration::from_secs(config.queries.history.into());
                 blocks::fetch(config, source, from, until).await?
             }

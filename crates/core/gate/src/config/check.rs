@@ -20,6 +20,8 @@ const METRICS_MAX: usize = crate::record::METRICS_MAX;
 pub(crate) const EDGES_MAX: usize = 32;
 /// A block longer than this gives no verdict in the time of a rollout.
 const BLOCK_MAX: u32 = 3600;
+/// An outcome that is known later than this comes after the verdict on most releases.
+const MATURITY_MAX: u32 = 6 * 3600;
 /// What a step has at the least by default, and the last one.
 const MINIMUM: u32 = 300;
 const MINIMUM_LAST: u32 = 600;
@@ -340,6 +342,19 @@ fn metric(place: &Place<'_>, at: u64, shape: MetricShape) -> Result<(Metric, Que
     )?;
     let class = shape.class.as_ref().map_or(Class::Guard, |at| at.value);
     let zero_ok = shape.zero_ok.as_ref().is_some_and(|at| at.value);
+    let maturity = place.seconds(
+        shape.maturity.as_ref(),
+        "maturity",
+        0,
+        |maturity| maturity <= MATURITY_MAX,
+        "must be at most 6h: it is how long after a request its outcome is known, and all looks come that much later; write an \
+         outcome that is known sooner",
+    )?;
+    if 0 < maturity && kind == KindShape::Gauge {
+        let message =
+            format!("{maturity}s cannot be kept: a level has no outcome that comes later; leave it out");
+        return Err(place.error(shape.maturity.as_ref().map_or(at, line), "maturity", message));
+    }
     let name = shape.name.value.clone();
     let (kind, source) = match kind {
         KindShape::Count => (Kind::Count, count(place, shape)?),
@@ -347,7 +362,7 @@ fn metric(place: &Place<'_>, at: u64, shape: MetricShape) -> Result<(Metric, Que
         KindShape::Gauge => gauge(place, &shape)?,
     };
     let metric = Metric { name, class, kind, tolerated, margin, floor, weight, down_is_bad, is_share };
-    Ok((metric, Query { line: at, source, zero_ok }))
+    Ok((metric, Query { line: at, source, zero_ok, maturity }))
 }
 
 /// What the keys say, which must be one kind.

@@ -70,6 +70,7 @@ pub(super) struct MetricShape {
     pub(super) down_is_bad: Field<bool>,
     pub(super) share: Field<bool>,
     pub(super) zero_ok: Field<bool>,
+    pub(super) maturity: Field<Seconds>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]

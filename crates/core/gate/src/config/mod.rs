@@ -11,6 +11,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+use serin_kernel::Moment;
 
 use crate::policy::Policy;
 
@@ -66,6 +69,8 @@ pub struct Query {
     pub source: Source,
     /// No events ever, for no arm, is plausible and no misspelt query.
     pub zero_ok: bool,
+    /// Seconds after a block until the outcome of what happened in it is known.
+    pub maturity: u32,
 }
 
 /// The queries of a metric. One that is missing must come from a file.
@@ -149,6 +154,21 @@ impl Config {
     /// [`ConfigError`] for the first thing that cannot be.
     pub fn read(text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
         check::config(document::read(text)?, overrides)
+    }
+}
+
+impl Queries {
+    /// Seconds after the end of a block until the outcomes of all metrics are known. The whole gate waits for the slowest
+    /// one, so that a block stays one moment of all metrics, with one verdict.
+    #[must_use]
+    pub fn maturity(&self) -> u32 {
+        self.metrics.iter().map(|query| query.maturity).max().unwrap_or(0)
+    }
+
+    /// When everything of a block that ends at `end` can be asked for: its scrapes have arrived, its outcomes are known.
+    #[must_use]
+    pub fn due(&self, end: Moment) -> Moment {
+        end.plus(Duration::from_secs(u64::from(self.lag) + u64::from(self.maturity())))
     }
 }
 

@@ -242,6 +242,13 @@ fn a_metric_that_cannot_be_judged_is_refused() {
             "line 3: metrics[0].class: unknown variant `block`, expected one of guard, watch, note",
         ),
         (metric("tolerated: 0.9, gauge: g"), "line 3: metrics[0].tolerated: 0.9 must be from 1 to below 16"),
+        (metric("maturity: 7h, events: e"), "line 3: metrics[0].maturity: 25200s must be at most 6h"),
+        (metric("maturity: -5m, events: e"), "metrics[0].maturity"),
+        (metric("maturity: 5, events: e"), "5 has no unit: write 5s"),
+        (
+            metric("maturity: 5m, gauge: g"),
+            "line 3: metrics[0].maturity: 300s cannot be kept: a level has no",
+        ),
         (metric("margin: 20, gauge: g"), "line 3: metrics[0].margin: 20 must be at most 16"),
         (metric("floor: 0.01, gauge: g"), "line 3: metrics[0].floor: 0.01 cannot be kept"),
         (
@@ -285,4 +292,17 @@ fn a_metric_that_cannot_be_judged_is_refused() {
         (read("[1, 2]"), "line 1: "),
         (read("a: ["), "line 1"),
     ]);
+}
+
+#[test]
+fn the_whole_gate_waits_for_the_metric_whose_outcomes_are_known_last() {
+    let metrics = "metrics:\n- {name: errors, events: e, exposure: r}\n\
+                   - {name: orders, events: o, exposure: r, maturity: 5m}\n\
+                   - {name: refunds, events: f, exposure: r, maturity: 6h}\n";
+    let due = |text: &str| read(text).unwrap().queries.due(serin_kernel::Moment::from_secs(1_000_000));
+    let at = serin_kernel::Moment::from_secs;
+    assert_eq!(due(&format!("{ARMS}{METRIC}")), at(1_000_030), "the lag alone");
+    assert_eq!(due(&format!("{ARMS}lag: 10s\n{metrics}")), at(1_000_010 + 6 * 3600));
+    let policy = |maturity: &str| metric(&format!("events: e, exposure: r{maturity}")).unwrap().policy;
+    assert_eq!(policy(", maturity: 5m"), policy(""), "what is promised does not know of it");
 }

@@ -78,6 +78,8 @@ pub fn fixed(config: &Config) -> Vec<Finding> {
             }
         }
     }
+    let metrics = config.policy.metrics.iter().zip(&config.queries.metrics);
+    findings.extend(metrics.filter_map(|(metric, query)| of_maturity(metric, query)));
     if !config.policy.metrics.iter().any(|metric| metric.class == Class::Guard) {
         findings.push(Finding {
             line: 0,
@@ -155,6 +157,36 @@ fn of_count(
         _ => {}
     }
     findings
+}
+
+/// Waiting for outcomes helps where they are written back to the time of the request; a counter that is scraped counts them
+/// when they come. By its name a counter is told, and a histogram always observes at the end.
+fn of_maturity(metric: &Metric, query: &Query) -> Option<Finding> {
+    let (text, field) = match &query.source {
+        Source::Count { events: Some(events), .. } => (events, "events"),
+        Source::Latency { histogram: Some(histogram), .. } => (histogram, "histogram"),
+        _ => return None,
+    };
+    let is_counted_at_the_end = match promql::parse(&text.text) {
+        Ok(Expr::Selector(selector)) => {
+            field == "histogram" || selector.metric().is_some_and(|name| name.ends_with("_total"))
+        }
+        _ => false,
+    };
+    (0 < query.maturity && is_counted_at_the_end).then(|| Finding {
+        line: text.line,
+        rule: Rule::Maturity,
+        metric: metric.name.clone(),
+        field,
+        what: format!(
+            "maturity is {}s, and a counter that is scraped counts an event when it ends, not at the time of its request: \
+             waiting moves nothing into the block of the request",
+            query.maturity
+        ),
+        mend: "write samples with the time of the request (out-of-order remote write), or count request and outcome together \
+               once the outcome is known and leave maturity out; where samples have the time of the request already, leave it so"
+            .to_owned(),
+    })
 }
 
 /// Whether two plain selectors of one metric let events be outside of the exposure.

@@ -51,6 +51,8 @@ pub enum Rule {
     SameQuery,
     /// Events that are no part of their exposure.
     NotAPart,
+    /// Outcomes that come later, of a counter that counts them when they come.
+    Maturity,
     /// No metric can lead to PASS.
     NoGuard,
     /// There are no such series.

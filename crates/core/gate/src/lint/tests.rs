@@ -27,6 +27,9 @@ fn each_rule_without_data_finds_what_it_is_for_and_nothing_else() {
     for (keys, wanted) in [
         (format!("events: 'r_total{{service=\"s\",code=~\"5..\"}}', {good}"), ""),
         ("events: k_total, perPodTime: true".to_owned(), ""),
+        (format!("events: 'o_total{{service=\"s\"}}', {good}, maturity: 5m"), "3:events maturity"),
+        (format!("events: 'o_total{{service=\"s\"}}', {good}, maturity: 0s"), ""),
+        ("histogram: h, maturity: 5m".to_owned(), "3:histogram maturity"),
         ("histogram: h".to_owned(), ""),
         ("histogram: h_bucket".to_owned(), ""),
         ("gauge: g".to_owned(), ""),

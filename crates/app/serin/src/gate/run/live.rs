@@ -19,10 +19,12 @@ const WHOLE: f64 = 10_000.0;
 pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<String>) -> Result<Book> {
     let source = args.source.connect()?.context("--prometheus is missing")?;
     let start = args.start.unwrap_or_else(Timestamp::now);
-    let stop = args.end.unwrap_or_else(Timestamp::now);
+    // What is not followed is judged as far as its outcomes are known.
+    let known = Timestamp::now() - SignedDuration::from_secs(config.queries.maturity().into());
+    let stop = args.end.map_or(known, |end| end.min(known));
     ensure!(
         args.follow || start < stop,
-        "--start {start} is not before --end {stop}: give the time of the release"
+        "--start {start} is not before --end {stop}: give the time of the release (outcomes are known until {known})"
     );
     let begin = start - SignedDuration::from_secs(config.queries.history.into());
     complete(&mut config, &source, begin, start).await?;
@@ -35,8 +37,8 @@ pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<S
     let mut history = Vec::new();
     while intake.next() < first {
         let now = first.timestamp() + lag;
-        if Timestamp::now() < now && args.end.is_none() {
-            wait_until(now).await;
+        if args.end.is_none() {
+            wait_until(config.queries.due(first).timestamp()).await;
         }
         let before = intake.next();
         // No block is sealed that ends after `first`.
@@ -74,7 +76,7 @@ async fn go_on(
         let start = intake.next().timestamp();
         let end = start + length;
         if args.follow {
-            wait_until(end + lag).await;
+            wait_until(config.queries.due(end.into()).timestamp()).await;
         } else if stop < end {
             return Ok(());
         }
