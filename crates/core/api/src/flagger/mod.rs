@@ -1,7 +1,8 @@
 //! The kinds of `flagger.app`: `Canary`, `MetricTemplate`, `AlertProvider`.
 //!
 //! Property: every field that Flagger's own definitions keep is a field here, read leniently, so that a fraction in
-//! one Canary costs that field of that Canary. Types hold what manifests say; defaults are functions on them.
+//! one Canary costs that field of that Canary. Types hold what manifests say; defaults are
+//! functions on them; [`validate`] and [`doubts`] say what is wrong, also what the definitions cannot refuse.
 
 mod analysis;
 mod canary;
@@ -12,6 +13,7 @@ mod provider;
 mod routing;
 mod service;
 mod status;
+mod validate;
 mod words;
 
 pub use analysis::*;
@@ -23,4 +25,5 @@ pub use provider::*;
 pub use routing::*;
 pub use service::*;
 pub use status::*;
+pub use validate::{Rules, doubts, validate, validate_alert_provider, validate_metric_template};
 pub use words::*;

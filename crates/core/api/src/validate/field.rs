@@ -73,10 +73,10 @@ impl fmt::Display for FieldError {
 
 /// Problems in the order in which they were found.
 #[derive(Debug, Default)]
-pub(super) struct Errors(pub(super) Vec<FieldError>);
+pub(crate) struct Errors(pub(crate) Vec<FieldError>);
 
 impl Errors {
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         kind: ErrorKind,
         path: impl Into<String>,
@@ -87,7 +87,7 @@ impl Errors {
         self.0.push(FieldError { path, kind, value, detail });
     }
 
-    pub(super) fn invalid(
+    pub(crate) fn invalid(
         &mut self,
         path: impl Into<String>,
         value: impl Into<Value>,
@@ -97,31 +97,31 @@ impl Errors {
     }
 
     /// One error for each thing that is wrong with a text.
-    pub(super) fn all_invalid(&mut self, path: &str, text: &str, details: Vec<String>) {
+    pub(crate) fn all_invalid(&mut self, path: &str, text: &str, details: Vec<String>) {
         for detail in details {
             self.invalid(path, text, detail);
         }
     }
 
-    pub(super) fn required(&mut self, path: impl Into<String>, detail: impl Into<String>) {
+    pub(crate) fn required(&mut self, path: impl Into<String>, detail: impl Into<String>) {
         self.add(ErrorKind::Required, path, Value::Null, detail);
     }
 
-    pub(super) fn forbidden(&mut self, path: impl Into<String>, detail: impl Into<String>) {
+    pub(crate) fn forbidden(&mut self, path: impl Into<String>, detail: impl Into<String>) {
         self.add(ErrorKind::Forbidden, path, Value::Null, detail);
     }
 
-    pub(super) fn duplicate(&mut self, path: impl Into<String>, value: &str) {
+    pub(crate) fn duplicate(&mut self, path: impl Into<String>, value: &str) {
         self.add(ErrorKind::Duplicate, path, value, "");
     }
 
-    pub(super) fn not_supported(&mut self, path: impl Into<String>, value: &str, supported: &[&str]) {
+    pub(crate) fn not_supported(&mut self, path: impl Into<String>, value: &str, supported: &[&str]) {
         let supported: Vec<String> = supported.iter().map(|value| format!("{value:?}")).collect();
         let detail = format!("supported values: {}", supported.join(", "));
         self.add(ErrorKind::NotSupported, path, value, detail);
     }
 
-    pub(super) fn not_negative(&mut self, path: impl Into<String>, value: i32) {
+    pub(crate) fn not_negative(&mut self, path: impl Into<String>, value: i32) {
         if value < 0 {
             self.invalid(path, value, "must be greater than or equal to 0");
         }

@@ -5,7 +5,7 @@
 //! [`validate`] (the manifest is wrong), [`unsupported`] (it is right, but there is no machine for it yet) and
 //! [`validate_references`] (what it names is missing or unfit).
 
-mod field;
+pub(crate) mod field;
 mod references;
 mod routing;
 mod spec;

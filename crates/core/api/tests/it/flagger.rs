@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use serin_api::{
-    flagger::{self, AlertProvider, Canary, CanaryStatus, MetricTemplate},
+    flagger::{self, AlertProvider, Canary, CanaryStatus, MetricTemplate, Rules},
     lenient,
     wire::Wire,
 };
@@ -198,4 +198,35 @@ fn every_recorded_status_is_read_and_written_alike() {
         }
     }
     assert!(1_000 < seen, "{seen} statuses");
+}
+
+/// The recordings whose Canaries are refused here, and why. Flagger waits for ever in all of them but `xns`, which it
+/// refuses too.
+const REFUSED: &str = r#"gatewayapi-v1/mirror: spec.analysis.mirror: Forbidden: provider gatewayapi:v1 cannot copy requests before the first step: remove it
+istio/step-zero: spec.analysis.stepWeight: Invalid value: 0: the weight would never grow: set stepWeight above 0, or stepWeights, or iterations
+istio/steps-bad: spec.analysis.stepWeights[1]: Invalid value: 20: must be greater than the weight before it, 20
+istio/xns: spec.analysis.metrics[0].templateRef.namespace: Invalid value: "other": references to other namespaces are switched off: must be "istio-xns"
+nginx/mirror: spec.analysis.mirror: Forbidden: provider nginx cannot copy requests before the first step: remove it
+traefik/mirror: spec.analysis.mirror: Forbidden: provider traefik cannot copy requests before the first step: remove it"#;
+
+#[test]
+fn no_recorded_manifest_is_refused_that_flagger_could_run() {
+    let Some(folder) = serin_needs::shared("recorded/flagger") else { return };
+    let mut seen = Vec::new();
+    for path in files(&folder, Some("inputs.yaml")) {
+        for document in documents(&path).into_iter().filter(|it| it["spec"].is_object()) {
+            let scenario = path.parent().unwrap().strip_prefix(&folder).unwrap().display().to_string();
+            let errors = match document["kind"].as_str().unwrap_or_default() {
+                "Canary" => {
+                    let rules = Rules { provider: "istio", no_cross_namespace_refs: scenario == "istio/xns" };
+                    flagger::validate(&lenient(document).value, rules)
+                }
+                "MetricTemplate" => flagger::validate_metric_template(&lenient(document).value),
+                "AlertProvider" => flagger::validate_alert_provider(&lenient(document).value),
+                _ => continue,
+            };
+            seen.extend(errors.iter().map(|error| format!("{scenario}: {error}")));
+        }
+    }
+    assert_eq!(seen.join("\n"), REFUSED);
 }

@@ -1,0 +1,69 @@
+//! `MetricTemplate` and `AlertProvider`.
+
+use super::{url, word};
+use crate::{
+    flagger::{AlertProvider, ChatKind, MetricProviderKind, MetricTemplate},
+    validate::{FieldError, field::Errors},
+};
+
+/// Everything for which the template can give no value.
+#[must_use]
+pub fn validate_metric_template(template: &MetricTemplate) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let (spec, provider) = (&template.spec, &template.spec.provider);
+    let path = |field: &str| format!("spec.provider.{field}");
+    if provider.kind.is_empty() {
+        errors.required(path("type"), "say what answers, such as prometheus");
+    }
+    word(&path("type"), &provider.kind, MetricProviderKind::ALL, MetricProviderKind::as_str, &mut errors);
+    if spec.query.trim().is_empty() {
+        errors.required("spec.query", "say what is asked");
+    }
+    let needs_address = matches!(
+        provider.provider_kind(),
+        Some(
+            MetricProviderKind::Prometheus
+                | MetricProviderKind::Graphite
+                | MetricProviderKind::InfluxDb
+                | MetricProviderKind::Dynatrace
+                | MetricProviderKind::Splunk
+        )
+    );
+    if needs_address && provider.address.is_empty() {
+        errors.required(path("address"), format!("provider {} needs an address", provider.kind));
+    } else if !provider.address.is_empty() && provider.kind != MetricProviderKind::ExternalMetrics {
+        // The API server's host may stand without a scheme.
+        url(&path("address"), &provider.address, &mut errors);
+    }
+    if provider.provider_kind() == Some(MetricProviderKind::CloudWatch) && provider.region.is_empty() {
+        errors.required(path("region"), "provider cloudwatch needs a region");
+    }
+    if provider.secret_ref.as_ref().is_some_and(|secret| secret.name.is_empty()) {
+        errors.required(path("secretRef.name"), "name the Secret");
+    }
+    errors.0
+}
+
+/// Everything for which nobody can be told.
+#[must_use]
+pub fn validate_alert_provider(provider: &AlertProvider) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let spec = &provider.spec;
+    if spec.kind.is_empty() {
+        errors.required("spec.type", "say which chat, such as slack");
+    }
+    word("spec.type", &spec.kind, ChatKind::ALL, ChatKind::as_str, &mut errors);
+    match (&spec.secret_ref, spec.address.is_empty()) {
+        (None, true) => errors.required("spec.address", "set it, or name a Secret that has it in secretRef"),
+        (Some(_), false) => errors.forbidden("spec.address", "the Secret has it: remove one of the two"),
+        (Some(secret), true) if secret.name.is_empty() => {
+            errors.required("spec.secretRef.name", "name the Secret with the address");
+        }
+        (Some(_), true) => {}
+        (None, false) => url("spec.address", &spec.address, &mut errors),
+    }
+    if !spec.proxy.is_empty() {
+        url("spec.proxy", &spec.proxy, &mut errors);
+    }
+    errors.0
+}
