@@ -157,12 +157,14 @@ impl Report {
                 _ => None,
             };
             if let Some(below) = below {
+                // An alternative that says something of a field that is there is nearer than one that does not.
+                self.passed += 1;
                 self.value(below, &child(path, name), value);
             }
         }
-        for name in &node.rules.required {
-            self.check(map.contains_key(name), || FieldError::required(child(path, name), ""));
-        }
+        // That a field is there brings no alternative nearer.
+        let missing = node.rules.required.iter().filter(|name| !map.contains_key(*name));
+        self.errors.extend(missing.map(|name| FieldError::required(child(path, name), "")));
     }
 
     /// `anyOf`, `oneOf`, `allOf` and `not`; where none fits, the nearest alternative is reported too.
