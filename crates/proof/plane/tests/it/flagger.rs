@@ -51,16 +51,13 @@ async fn flaggers_kinds_are_admitted_as_flaggers_definitions_admit_them() {
         });
         let path = format!("/apis/flagger.app/v1beta1/namespaces/default/{plural}?dryRun=All");
         let (code, answer) = post(&client, &path, &object).await;
-        let held = match row["refused"].as_str() {
-            Some(words) => {
-                let expected = format!("{kind}.flagger.app \"{name}\" is invalid: {words}");
-                code == StatusCode::UNPROCESSABLE_ENTITY
-                    && (answer["message"] == expected || OTHER_WORDS.contains(&name))
-            }
-            None => {
-                let stored = row.get("stored").unwrap_or(&row["spec"]);
-                code == StatusCode::CREATED && answer["spec"] == *stored
-            }
+        let held = if let Some(words) = row["refused"].as_str() {
+            let expected = format!("{kind}.flagger.app \"{name}\" is invalid: {words}");
+            code == StatusCode::UNPROCESSABLE_ENTITY
+                && (answer["message"] == expected || OTHER_WORDS.contains(&name))
+        } else {
+            let stored = row.get("stored").unwrap_or(&row["spec"]);
+            code == StatusCode::CREATED && answer["spec"] == *stored
         };
         if !held {
             wrong.push(format!("{row}\n  {code} {answer}"));
