@@ -1,0 +1,110 @@
+//! Giving everything back when a Canary goes that was asked to.
+//!
+//! Property: users are never sent to pods that are about to go. The target has its pods back, and they are available,
+//! before a Service leads to them; what belongs to the Canary goes with it only then.
+
+use serde_json::{Map, Value, json};
+use serin_api::{diff::merge_diff, kinds};
+use serin_kernel::{Change, Moment, Object, Write};
+
+use super::{
+    Readiness, Shape, Target, knative,
+    metadata::{LAST_APPLIED, LEFT_ALONE, is_canary},
+    services::{BEFORE, names, restored},
+};
+
+/// How far a target has been given back.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum Release {
+    /// These come next.
+    Write(Vec<Write>),
+    /// The target's pods are not there yet: what they wait for.
+    Wait(String),
+    /// Everything here is as it was; routes are the next thing to give back.
+    Done,
+}
+
+impl Target<'_> {
+    /// The next step of giving the target, its scaler and its Services back.
+    pub fn release(&self, now: Moment) -> Release {
+        let first: Vec<Write> = self.resume_scaler().into_iter().chain(self.back()).collect();
+        if !first.is_empty() {
+            return Release::Write(first);
+        }
+        // Knative never takes a revision's pods away while it has traffic.
+        if let (true, Readiness::Waiting(text) | Readiness::Failed(text)) =
+            (self.shape.has_pods(), self.canary_ready(now))
+        {
+            return Release::Wait(text);
+        }
+        let last: Vec<Write> = if self.shape == Shape::Knative {
+            knative::release(self)
+        } else {
+            names(self.canary).iter().filter_map(|name| self.give_back(name)).collect()
+        };
+        if last.is_empty() { Release::Done } else { Release::Write(last) }
+    }
+
+    /// The target's pods: as many as the primary has, unless a scaler of its own sees to that.
+    fn back(&self) -> Vec<Write> {
+        let wanted = self.primary_replicas();
+        let is_scaled = self.canary.spec.autoscaler_ref.is_some();
+        if self.shape != Shape::Deployment || wanted <= self.replicas() || (is_scaled && !self.is_zero()) {
+            return self.up();
+        }
+        let patch = json!({"spec": {"replicas": wanted}});
+        vec![Write::same(self.object, Change::Merge(patch))]
+    }
+
+    /// A Service that is not the Canary's own, as it was before.
+    fn give_back(&self, name: &str) -> Option<Write> {
+        let service = self.observed.get(&self.key(kinds::SERVICE, name))?;
+        if !self.shape.has_pods() || service.meta().owner_references.iter().any(is_canary) {
+            return None;
+        }
+        let body = service.value();
+        let (wanted, annotations) = match service.meta().annotations.get(BEFORE) {
+            Some(record) => recorded(&serde_json::from_str(record).unwrap_or_default()),
+            None if name == self.canary.apex_name() => (applied(service), unmarked()),
+            None => return None,
+        };
+        let selector = wanted.get("selector").filter(|it| it.is_object()).cloned();
+        let ports = wanted.get("ports").and_then(Value::as_array).filter(|ports| !ports.is_empty()).cloned();
+        let is = |field: &str| body.get("spec").and_then(|spec| spec.get(field)).cloned().unwrap_or_default();
+        let before = json!({
+            "metadata": {"annotations": service.meta().annotations},
+            "spec": {"selector": is("selector"), "ports": is("ports")},
+        });
+        let mut after = before.clone();
+        after["spec"]["selector"] = selector.unwrap_or_else(|| json!({&self.label: self.value}));
+        if let Some(ports) = ports {
+            let ours =
+                self.canary.spec.service.as_ref().map(|service| self.ports(service)).unwrap_or_default();
+            after["spec"]["ports"] = restored(&body, ports, &ours);
+        }
+        if let Some(map) = after["metadata"]["annotations"].as_object_mut() {
+            map.extend(annotations);
+            map.shift_remove(BEFORE);
+        }
+        merge_diff(&before, &after).map(|patch| Write::unchanged(service, Change::Merge(patch)))
+    }
+}
+
+/// What our own record says of the specification and the annotations.
+fn recorded(record: &Value) -> (Value, Map<String, Value>) {
+    let annotations = record.get("annotations").and_then(Value::as_object).cloned().unwrap_or_default();
+    (record.clone(), annotations)
+}
+
+/// Without our marks, when nobody knows what was there before.
+fn unmarked() -> Map<String, Value> {
+    LEFT_ALONE.iter().map(|(key, _)| ((*key).to_owned(), Value::Null)).collect()
+}
+
+/// The specification that `kubectl apply` was last given.
+fn applied(service: &Object) -> Value {
+    let text = service.meta().annotations.get(LAST_APPLIED);
+    let applied: Value = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    applied.get("spec").cloned().unwrap_or_default()
+}
