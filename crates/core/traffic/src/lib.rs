@@ -7,19 +7,32 @@
 //! Reason: a router is the only thing between a new version and its users. Its objects are shared with people and other
 //! controllers, so every field that is not ours stays.
 //!
-//! Mechanics: a dialect turns its state into an [`Intent`], the same for all routers; a [`Router`] turns intent and
-//! observed objects into [`Write`]s, and observed objects back into a weight.
+//! Mechanics: there are two ways in. Where users make the objects and only weights are ours, a dialect turns its state into
+//! an [`Intent`], and a [`Router`] turns intent and observed objects into [`Write`]s, and observed objects back into a
+//! weight. Where the objects are made whole, a dialect describes what stands before two versions as a [`Front`], and a
+//! [`Provider`] turns front and [`Split`] into the objects as they must be; whatever differs from them is one write each.
 //!
 //! What this crate does not do: know a dialect, decide a weight, do I/O.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod cursor;
+pub mod front;
+mod ingress;
 mod intent;
 mod nginx;
+mod provider;
+mod restore;
+mod service;
+mod wanted;
 
 use serin_kernel::{Key, Object, Observed, Weight, Write};
 
+pub use front::{Front, Split};
 pub use intent::{Arm, Intent};
 pub use nginx::{Nginx, canary_ingress_name};
+pub use provider::{Capabilities, GatewayVersion, Mirroring, Provider, Stickiness, writes};
+pub use service::{Role, Services};
+pub use wanted::Wanted;
 
 /// Something that splits traffic between Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +65,50 @@ pub enum Error {
     NotOurs {
         /// Name of the Ingress.
         name: String,
+    },
+    /// An object that must be there is not.
+    #[error("{object} not found")]
+    Missing {
+        /// Kind, name and namespace.
+        object: String,
+    },
+    /// An object cannot be read.
+    #[error("{object}: {field} {problem}")]
+    Malformed {
+        /// Kind, name and namespace.
+        object: String,
+        /// Where in the object.
+        field: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A routing object does not lead to the versions, or gives nothing to either.
+    #[error("{object} does not contain routes for {primary} and {canary}")]
+    NoRoutes {
+        /// Kind, name and namespace.
+        object: String,
+        /// The Service of the proven version.
+        primary: String,
+        /// The Service of the version under trial.
+        canary: String,
+    },
+    /// Whoever carries a routing object out has not taken it, or not yet as it is now.
+    #[error("{object} is not accepted by {parent} in its current generation: {reason}")]
+    NotAccepted {
+        /// Kind, name and namespace.
+        object: String,
+        /// Who has not taken it.
+        parent: String,
+        /// Why, in one word; empty when nothing is said.
+        reason: String,
+    },
+    /// Something is asked for that the provider does not have.
+    #[error("{field}: {problem}")]
+    Unsupported {
+        /// What is asked for.
+        field: String,
+        /// Why it cannot be had, and what to do.
+        problem: String,
     },
     /// Two Ingresses would need a canary Ingress of the same name: their names differ only where they are cut off.
     #[error(

@@ -9,9 +9,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use serin_api::{diff::merge_diff, kinds::INGRESS, network::INGRESS_CLASS_ANNOTATION};
-use serin_kernel::{Change, Event, Key, Object, Observed, Weight, Write};
+use serin_kernel::{Change, Event, Key, Object, Observed, Owner, Weight, Write};
 
-use crate::{Error, Intent};
+use crate::{
+    Error, Intent,
+    ingress::{CANARY, WEIGHT, WEIGHT_TOTAL, lead_elsewhere},
+    wanted::reference,
+};
 
 /// The longest name of an Ingress: that of a DNS subdomain.
 const NAME_LENGTH_MAX: usize = 253;
@@ -71,9 +75,9 @@ impl Nginx {
         let weight_of = |ingress: &String| {
             let name = canary_ingress_name(&owner.meta().name, ingress);
             let annotations = &observed.get(&key(owner, name))?.meta().annotations;
-            let is_canary = annotations.get(&self.prefixed("canary")).is_some_and(|text| text == "true");
+            let is_canary = annotations.get(&self.prefixed(CANARY)).is_some_and(|text| text == "true");
             is_canary.then_some(())?;
-            annotations.get(&self.prefixed("canary-weight"))?.parse().ok().map(Weight)
+            annotations.get(&self.prefixed(WEIGHT))?.parse().ok().map(Weight)
         };
         let mut weights = self.ingresses.iter().map(weight_of);
         let first = weights.next()??;
@@ -116,10 +120,10 @@ impl Nginx {
             annotations.insert(key, value.clone());
         }
         annotations.extend(self.verbatim.clone());
-        annotations.insert(self.prefixed("canary"), "true".to_owned());
-        annotations.insert(self.prefixed("canary-weight"), weight.to_string());
+        annotations.insert(self.prefixed(CANARY), "true".to_owned());
+        annotations.insert(self.prefixed(WEIGHT), weight.to_string());
         if let Some(total) = self.total {
-            annotations.insert(self.prefixed("canary-weight-total"), total.to_string());
+            annotations.insert(self.prefixed(WEIGHT_TOTAL), total.to_string());
         }
         annotations
     }
@@ -136,8 +140,11 @@ impl Nginx {
 fn canary_spec(stable: &Value, intent: &Intent<'_>) -> Option<Value> {
     let spec = stable.get("spec")?;
     let rules = spec.get("rules").and_then(Value::as_array);
-    let rules: Vec<Value> =
-        rules.into_iter().flatten().filter_map(|rule| canary_rule(rule, intent)).collect();
+    let canary_rule = |rule: &Value| {
+        let mut rule = rule.clone();
+        lead_elsewhere(&mut rule, intent.stable.service, intent.canary.service).then_some(rule)
+    };
+    let rules: Vec<Value> = rules.into_iter().flatten().filter_map(canary_rule).collect();
     if rules.is_empty() {
         return None;
     }
@@ -150,22 +157,15 @@ fn canary_spec(stable: &Value, intent: &Intent<'_>) -> Option<Value> {
     Some(Value::Object(wanted))
 }
 
-/// `rule` with the stable Service replaced; none when it does not name it.
-fn canary_rule(rule: &Value, intent: &Intent<'_>) -> Option<Value> {
-    let mut rule = rule.clone();
-    let mut found = false;
-    for path in rule.pointer_mut("/http/paths")?.as_array_mut()? {
-        let Some(name) = path.pointer_mut("/backend/service/name") else { continue };
-        if name.as_str() == Some(intent.stable.service) {
-            *name = Value::from(intent.canary.service);
-            found = true;
-        }
-    }
-    found.then_some(rule)
-}
-
 fn create(intent: &Intent<'_>, target: Key, annotations: &BTreeMap<String, String>, spec: &Value) -> Write {
     let owner = intent.owner;
+    let controller = Owner {
+        api_version: owner.kind().api_version(),
+        kind: owner.kind().kind.to_owned(),
+        name: owner.meta().name.clone(),
+        uid: owner.meta().uid.clone(),
+        controller: true,
+    };
     let body = json!({
         "apiVersion": INGRESS.api_version(),
         "kind": INGRESS.kind,
@@ -173,14 +173,7 @@ fn create(intent: &Intent<'_>, target: Key, annotations: &BTreeMap<String, Strin
             "name": target.name,
             "namespace": target.namespace,
             "annotations": annotations,
-            "ownerReferences": [{
-                "apiVersion": owner.kind().api_version(),
-                "kind": owner.kind().kind,
-                "name": owner.meta().name,
-                "uid": owner.meta().uid,
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }],
+            "ownerReferences": [reference(&controller)],
         },
         "spec": spec,
     });

@@ -1,0 +1,217 @@
+//! Objects that were there before: adopted as recorded, and given back as their users had them.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use serin_kernel::{Key, Write};
+use serin_traffic::{Front, GatewayVersion, Provider, Role, Services, Split};
+
+use crate::{cases::front, reader::marks, recorded::documents, world::World};
+
+const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The states of an object in a recording: before, adopted, given back.
+fn recording(path: &str) -> Option<(Front, Vec<Value>)> {
+    let folder =
+        serin_needs::shared(&format!("recorded/flagger/{}", path.split_once("/objects").unwrap().0))?;
+    let inputs = documents(&folder.join("inputs.yaml"));
+    let manifest = inputs.iter().find(|input| input["kind"] == "Canary").unwrap();
+    let front = crate::reader::front(manifest, &json!({"app": "podinfo"}));
+    let file = folder.join("objects").join(path.rsplit('/').next().unwrap());
+    assert!(fs::exists(&file).unwrap(), "{}", file.display());
+    Some((front, documents(&file)))
+}
+
+/// An object without what a cluster gives.
+fn content(world: &World, key: &Key) -> Value {
+    let mut value = world.get(key).unwrap().clone();
+    let meta = value["metadata"].as_object_mut().unwrap();
+    for field in ["uid", "resourceVersion"] {
+        meta.shift_remove(field);
+    }
+    if meta.get("annotations") == Some(&json!({})) {
+        meta.shift_remove("annotations");
+    }
+    value
+}
+
+fn without(mut value: Value, annotation: &str) -> Value {
+    value["metadata"]["annotations"].as_object_mut().unwrap().shift_remove(annotation);
+    value
+}
+
+#[test]
+fn recorded_routes_are_adopted_and_given_back_as_they_were() {
+    for (provider, path) in [
+        (Provider::Istio, "istio/revert-delete-adopted/objects/VirtualService.podinfo.yaml"),
+        (
+            Provider::Gateway(GatewayVersion::V1),
+            "gatewayapi-v1/revert-delete-adopted/objects/HTTPRoute.podinfo.yaml",
+        ),
+    ] {
+        let Some((front, states)) = recording(path) else { return };
+        let key = provider.keys(&front).into_iter().find(|key| key.name == "podinfo").unwrap();
+        let mut world = World::default();
+        world.put(&key, states[0].clone());
+        let world = world.after(&provider.reconcile(&front, &world.observed()).unwrap());
+        let adopted = content(&world, &key);
+        let original = &marks().original;
+        let kept: Value =
+            serde_json::from_str(adopted["metadata"]["annotations"][original].as_str().unwrap()).unwrap();
+        assert_eq!(kept, states[0]["spec"], "{path}: what was there is kept");
+        // The recorded annotation differs (Istio: it has a weight that was not there) or is missing (11.2 5, 6).
+        let recorded = without(states[1].clone(), original);
+        assert_eq!(without(adopted, original), recorded, "{path}");
+        assert_eq!(provider.reconcile(&front, &world.observed()), Ok(vec![]), "{path}");
+        let world = world.after(&provider.set(&front, Split::new(60, 40), &world.observed()).unwrap());
+        let world = world.after(&provider.finalize(&front, &world.observed()).unwrap());
+        assert_eq!(content(&world, &key), states[0], "{path}: given back");
+    }
+}
+
+#[test]
+fn a_recorded_service_is_adopted_and_given_back_as_it_was() {
+    let path = "kubernetes/revert-delete-adopted/objects/Service.podinfo.yaml";
+    let Some((front, states)) = recording(path) else { return };
+    let key = Services::key(&front, Role::Apex);
+    let mut world = World::default();
+    world.put(&key, states[0].clone());
+    let apply = |world: &World, write: Option<Write>| world.after(&write.into_iter().collect::<Vec<_>>());
+    let world = apply(&world, Services::reconcile(&front, Role::Apex, &world.observed()).unwrap());
+    assert_eq!(without(content(&world, &key), &marks().original), states[1]);
+    assert_eq!(Services::reconcile(&front, Role::Apex, &world.observed()), Ok(None));
+    let world = apply(&world, Services::finalize(&front, &world.observed()).unwrap());
+    assert_eq!(content(&world, &key), states[0], "with both ports and without marks (11.2 4)");
+    assert_eq!(Services::finalize(&front, &world.observed()), Ok(None));
+}
+
+/// A virtual service of a user, with these annotations.
+fn virtual_service(annotations: &Value) -> (Key, World) {
+    let key = Provider::Istio.keys(&front()).pop().unwrap();
+    let mut world = World::default();
+    let spec = json!({"hosts": ["old"], "http": [{"route": [{"destination": {"host": "podinfo"}}]}]});
+    let meta = json!({"annotations": annotations, "labels": {"mine": "yes"}});
+    let object = json!({"apiVersion": "networking.istio.io/v1beta1", "kind": "VirtualService", "metadata": meta, "spec": spec});
+    world.put(&key, object);
+    (key, world)
+}
+
+fn given_back(world: &World) -> Value {
+    let world = world.after(&Provider::Istio.reconcile(&front(), &world.observed()).unwrap());
+    let world = world.after(&Provider::Istio.finalize(&front(), &world.observed()).unwrap());
+    let key = Provider::Istio.keys(&front()).pop().unwrap();
+    content(&world, &key)
+}
+
+#[test]
+fn what_kubectl_applied_wins_and_its_marks_stay() {
+    let newest = json!({"hosts": ["new"]});
+    let mark = marks().left_alone;
+    let applied = json!({"spec": newest, "metadata": {"annotations": mark}}).to_string();
+    let (_, world) = virtual_service(&json!({APPLIED: applied}));
+    let object = given_back(&world);
+    assert_eq!(object["spec"], newest);
+    assert_eq!(object["metadata"]["annotations"].as_object().unwrap().len(), 4, "{object:#}");
+    assert_eq!(object["metadata"]["labels"]["mine"], "yes");
+}
+
+#[test]
+fn what_the_other_controller_kept_comes_back_without_its_zeros() {
+    let kept = json!({"http": [
+        {"route": [{"destination": {"host": "podinfo"}, "weight": 0}]},
+        {"route": [{"destination": {"host": "a"}, "weight": 0}, {"destination": {"host": "b"}, "weight": 1}]},
+    ]});
+    let (_, world) = virtual_service(&json!({marks().original: kept.to_string()}));
+    let spec = &given_back(&world)["spec"];
+    assert_eq!(spec["http"][0]["route"], json!([{"destination": {"host": "podinfo"}}]));
+    assert_eq!(spec["http"][1]["route"], kept["http"][1]["route"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_what_was_never_kept_stays() {
+    for name in [APPLIED, &marks().original] {
+        let (_, world) = virtual_service(&json!({name: "{"}));
+        let error = Provider::Istio.finalize(&front(), &world.observed()).unwrap_err();
+        assert!(
+            error.to_string().starts_with("VirtualService podinfo.test: metadata.annotations["),
+            "{error}"
+        );
+    }
+    let (_, world) = virtual_service(&json!({}));
+    assert_eq!(Provider::Istio.finalize(&front(), &world.observed()), Ok(vec![]));
+}
+
+#[test]
+fn what_was_kept_once_is_never_replaced() {
+    let (key, world) = virtual_service(&json!({}));
+    let original = world.get(&key).unwrap()["spec"].clone();
+    let mut world = world.after(&Provider::Istio.reconcile(&front(), &world.observed()).unwrap());
+    world.edit(&key, |object| object["spec"] = json!({"hosts": ["by hand"]}));
+    let object = given_back(&world);
+    assert_eq!(object["spec"], original);
+}
+
+#[test]
+fn what_is_too_long_to_be_kept_is_not_replaced() {
+    let (key, mut world) = virtual_service(&json!({}));
+    world.edit(&key, |object| object["spec"]["hosts"] = json!(["x".repeat(200 * 1024)]));
+    let error = Provider::Istio.reconcile(&front(), &world.observed()).unwrap_err();
+    assert!(error.to_string().contains("spec is too long to be kept"), "{error}");
+}
+
+#[test]
+fn a_service_is_adopted_without_its_labels_and_node_ports_stay() {
+    let front = front();
+    let key = Services::key(&front, Role::Apex);
+    let mut world = World::default();
+    let spec = json!({"type": "NodePort", "selector": {"app": "podinfo", "v": "1"}, "ports": [
+        {"name": "http", "port": 81, "targetPort": 9898, "protocol": "TCP", "nodePort": 30080},
+    ]});
+    let object =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"labels": {"mine": "yes"}}, "spec": spec});
+    world.put(&key, object);
+    let write = Services::reconcile(&front, Role::Apex, &world.observed()).unwrap().unwrap();
+    let adopted = world.after(&[write]);
+    let object = content(&adopted, &key);
+    assert_eq!(object["metadata"]["labels"], json!({"mine": "yes"}));
+    assert_eq!(object["spec"]["type"], "NodePort");
+    assert_eq!(object["spec"]["ports"][0]["nodePort"], 30080);
+    assert_eq!(object["spec"]["ports"][0]["port"], 80);
+    assert_eq!(object["spec"]["selector"], json!({"app": "podinfo-primary"}));
+    let write = Services::finalize(&front, &adopted.observed()).unwrap().unwrap();
+    assert_eq!(content(&adopted.after(&[write]), &key)["spec"], spec);
+
+    let unknown = without(object, &marks().original);
+    world.put(&key, unknown);
+    let write = Services::finalize(&front, &world.observed()).unwrap().unwrap();
+    let spec = &content(&world.after(&[write]), &key)["spec"];
+    assert_eq!(spec["selector"], json!({"app": "podinfo"}), "at least the workload's own pods");
+}
+
+#[test]
+fn our_service_has_what_is_wanted_apart_from_what_is_unmanaged() {
+    let front = Front { unmanaged: vec!["theirs".to_owned()], ..front() };
+    let key = Services::key(&front, Role::Apex);
+    let world = World::default();
+    let write = Services::reconcile(&front, Role::Apex, &world.observed()).unwrap().unwrap();
+    let mut world = world.after(&[write]);
+    let ours = content(&world, &key);
+    world.edit(&key, |object| {
+        for field in ["labels", "annotations"] {
+            object["metadata"][field]["theirs"] = json!("kept");
+            object["metadata"][field]["extra"] = json!("gone");
+        }
+        object["metadata"]["labels"]["app"] = json!("wrong");
+        object["spec"]["sessionAffinity"] = json!("None");
+        object["spec"]["ports"][0]["protocol"] = json!("UDP");
+    });
+    let write = Services::reconcile(&front, Role::Apex, &world.observed()).unwrap().unwrap();
+    let after = content(&world.after(&[write]), &key);
+    for field in ["labels", "annotations"] {
+        assert_eq!(after["metadata"][field]["theirs"], "kept");
+        assert_eq!(after["metadata"][field].get("extra"), None);
+    }
+    assert_eq!(after["metadata"]["labels"]["app"], "podinfo");
+    assert_eq!(after["spec"]["ports"], ours["spec"]["ports"]);
+    assert_eq!(after["spec"]["sessionAffinity"], "None", "a field that is not ours");
+}
