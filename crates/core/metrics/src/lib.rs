@@ -6,12 +6,14 @@
 //!
 //! Reason: a check that passes on an answer it did not understand promotes what nobody has looked at.
 //!
-//! Mechanics: [`names`] are what queries are written with; [`provider`] turns a query into the calls of one kind of server and reads its answers, as a machine that is stepped
+//! Mechanics: [`names`] are what queries are written with; [`builtin`] has the queries that need no template;
+//! [`provider`] turns a query into the calls of one kind of server and reads its answers, as a machine that is stepped
 //! with the answers so far.
 //!
 //! What this crate does not do: send anything, read a clock, decide when something is measured.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod builtin;
 pub mod names;
 pub mod provider;
 mod sample;
