@@ -87,6 +87,8 @@ pub struct Front {
     pub unmanaged: Vec<String>,
     /// How users stay with the version that they met.
     pub affinity: Option<Affinity>,
+    /// The proven revision, where a workload keeps its revisions itself and it is to be marked anew.
+    pub revision: Option<String>,
     /// Annotations by which objects are marked.
     pub marks: Marks,
     /// What is set for all fronts alike.
@@ -215,6 +217,14 @@ impl Split {
     }
 }
 
+impl Retries {
+    /// The failures after which there is another try, one by one.
+    pub(crate) fn events(&self) -> Option<Vec<&str>> {
+        let events = self.retry_on.as_deref().filter(|events| !events.is_empty())?;
+        Some(events.split(',').collect())
+    }
+}
+
 impl Front {
     /// The annotations of a routing object: those of the apex and the marks.
     pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
@@ -226,6 +236,12 @@ impl Front {
     /// Whether what is routed is no HTTP.
     pub(crate) fn is_tcp(&self) -> bool {
         self.port.app_protocol.as_ref().is_some_and(|protocol| protocol.eq_ignore_ascii_case("tcp"))
+    }
+
+    /// The path prefix of the first match, for providers that know only prefixes.
+    pub(crate) fn prefix(&self) -> &str {
+        let prefix = self.matches.first().and_then(|first| first.pointer("/uri/prefix")?.as_str());
+        prefix.filter(|prefix| !prefix.is_empty()).unwrap_or("/")
     }
 
     /// The header conditions of all trial matches in one list, by name and condition.

@@ -30,7 +30,9 @@ use serin_kernel::{Key, Object, Observed, Weight, Write};
 pub use front::{Front, Split};
 pub use intent::{Arm, Intent};
 pub use nginx::{Nginx, canary_ingress_name};
-pub use provider::{Capabilities, GatewayVersion, Mirroring, Provider, Stickiness, writes};
+pub use provider::{
+    AppMeshVersion, Capabilities, GatewayVersion, Mirroring, Provider, SmiVersion, Stickiness, writes,
+};
 pub use service::{Role, Services};
 pub use wanted::Wanted;
 
@@ -91,6 +93,22 @@ pub enum Error {
         primary: String,
         /// The Service of the version under trial.
         canary: String,
+    },
+    /// The object with the users' traffic does not lead to the apex.
+    #[error("{object} has no route to {service}")]
+    NoRoute {
+        /// Kind, name and namespace.
+        object: String,
+        /// The Service that users call.
+        service: String,
+    },
+    /// The object's name is taken by another front's.
+    #[error("{object} is the route of {other}: give one of the Services another name")]
+    Taken {
+        /// Kind and name.
+        object: String,
+        /// What it is for.
+        other: String,
     },
     /// Whoever carries a routing object out has not taken it, or not yet as it is now.
     #[error("{object} is not accepted by {parent} in its current generation: {reason}")]

@@ -8,16 +8,26 @@ use serin_kernel::{Key, Kind, Object, Observed, Write};
 
 use crate::{Error, Front, Split, cursor::named, restore::restored, wanted::Wanted};
 
+mod apisix;
+mod appmesh;
 mod capability;
+mod contour;
 mod gateway;
+mod gloo;
 mod istio;
+mod knative;
 mod kubernetes;
+mod kuma;
+mod names;
 mod nginx;
 mod skipper;
+mod smi;
 mod traefik;
 
+pub use appmesh::AppMeshVersion;
 pub use capability::{Capabilities, Mirroring, Stickiness};
 pub use gateway::GatewayVersion;
+pub use smi::SmiVersion;
 
 /// Something that splits traffic between two Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +44,25 @@ pub enum Provider {
     Skipper,
     /// Traefik's weighted services.
     Traefik,
+    /// Contour's proxies.
+    Contour,
+    /// APISIX's routes.
+    Apisix,
+    /// Traffic splits of the Service Mesh Interface, which Linkerd and Open Service Mesh read too.
+    Smi {
+        /// The version.
+        version: SmiVersion,
+        /// Whether the adapter for Istio reads them.
+        istio: bool,
+    },
+    /// Kuma's routes.
+    Kuma,
+    /// Gloo's route tables.
+    Gloo,
+    /// AWS App Mesh.
+    AppMesh(AppMeshVersion),
+    /// Knative's own traffic.
+    Knative,
 }
 
 /// What a provider knows that others do not.
@@ -43,6 +72,11 @@ pub(crate) trait Route {
 
     /// The objects that split traffic so.
     fn wanted(&self, front: &Front, split: Split, observed: &Observed) -> Result<Vec<Wanted>, Error>;
+
+    /// The objects that split traffic as they do already.
+    fn reconciled(&self, front: &Front, split: Split, observed: &Observed) -> Result<Vec<Wanted>, Error> {
+        self.wanted(front, split, observed)
+    }
 
     /// The split that the objects say.
     fn read(&self, front: &Front, observed: &Observed) -> Result<Split, Error>;
@@ -86,9 +120,12 @@ impl Provider {
         observed: &Observed,
     ) -> Result<Vec<Wanted>, Error> {
         let route = self.route();
+        if let Some(split) = split {
+            return route.wanted(front, split, observed);
+        }
         // What cannot be read is drift as well; whether it may be acted upon is for `routes` to say.
-        let split = split.unwrap_or_else(|| route.read(front, observed).unwrap_or(Split::PRIMARY));
-        route.wanted(front, split, observed)
+        let live = route.read(front, observed).unwrap_or(Split::PRIMARY);
+        route.reconciled(front, live, observed)
     }
 
     /// The writes that bring all objects into their shape and leave the split as it is.
@@ -135,15 +172,22 @@ impl Provider {
         Ok(writes)
     }
 
-    fn route(self) -> &'static dyn Route {
+    fn route(self) -> Box<dyn Route> {
         match self {
-            Self::Kubernetes => &kubernetes::Kubernetes,
-            Self::Istio => &istio::Istio,
-            Self::Gateway(GatewayVersion::V1) => &gateway::Gateway(GatewayVersion::V1),
-            Self::Gateway(GatewayVersion::V1Beta1) => &gateway::Gateway(GatewayVersion::V1Beta1),
-            Self::Nginx => &nginx::Nginx,
-            Self::Skipper => &skipper::Skipper,
-            Self::Traefik => &traefik::Traefik,
+            Self::Kubernetes => Box::new(kubernetes::Kubernetes),
+            Self::Istio => Box::new(istio::Istio),
+            Self::Gateway(version) => Box::new(gateway::Gateway(version)),
+            Self::Nginx => Box::new(nginx::Nginx),
+            Self::Skipper => Box::new(skipper::Skipper),
+            Self::Traefik => Box::new(traefik::Traefik),
+            Self::Contour => Box::new(contour::Contour),
+            Self::Apisix => Box::new(apisix::Apisix),
+            Self::Smi { version, istio } => Box::new(smi::Smi { version, istio }),
+            Self::Kuma => Box::new(kuma::Kuma),
+            Self::Gloo => Box::new(gloo::Gloo),
+            Self::AppMesh(AppMeshVersion::V1Beta1) => Box::new(appmesh::V1Beta1),
+            Self::AppMesh(AppMeshVersion::V1Beta2) => Box::new(appmesh::V1Beta2),
+            Self::Knative => Box::new(knative::Knative),
         }
     }
 }

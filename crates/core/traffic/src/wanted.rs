@@ -3,7 +3,7 @@
 //! Held: a write applied to what was observed gives what is wanted, after which nothing is written. What controllers and
 //! people put on an object that is not ours stays; an object that is ours has what is wanted and nothing else.
 //!
-//! A field that is absent and one that holds nothing (`0`, `""`, `false`, empty) are the same, and what an API server fills
+//! A field that is absent and one that holds nothing (`0`, `""`, `false`, an empty list) are the same, and what an API server fills
 //! in by itself is no difference: either would otherwise be written again and again.
 
 use std::collections::BTreeMap;
@@ -53,8 +53,19 @@ struct Dress {
     dropped: Vec<String>,
     /// Labels and annotations that are nobody's business.
     unmanaged: Vec<String>,
-    /// Whether the owner controls it.
-    owned: bool,
+    standing: Standing,
+}
+
+/// Whose an object is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    /// The owner's, if it controls it.
+    #[default]
+    Owned,
+    /// Ours, although nothing says so: it has no namespace, and no owner in one.
+    Ours,
+    /// A user's for good.
+    Users,
 }
 
 /// What an object has from its making.
@@ -69,10 +80,9 @@ impl Wanted {
     /// An object of `front` with `spec`, controlled by its owner, whose labels and annotations nobody minds.
     pub(crate) fn new(key: Key, spec: Value) -> Self {
         let body = Map::from_iter([("spec".to_owned(), compact(spec))]);
-        let metadata = Dress { owned: true, ..Dress::default() };
         Self {
             key,
-            metadata,
+            metadata: Dress::default(),
             body,
             parts: false,
             first: First::default(),
@@ -133,9 +143,27 @@ impl Wanted {
         self
     }
 
+    /// Is ours without an owner: its kind belongs to the whole cluster.
+    pub(crate) fn in_cluster(mut self) -> Self {
+        self.metadata.standing = Standing::Ours;
+        self
+    }
+
+    /// Is its user's, whoever controls it.
+    pub(crate) fn of_user(mut self) -> Self {
+        self.metadata.standing = Standing::Users;
+        self
+    }
+
     /// Only the fields inside its specification that are named are ours.
     pub(crate) fn in_parts(mut self) -> Self {
         self.parts = true;
+        self
+    }
+
+    /// Has another field beside its specification.
+    pub(crate) fn with_field(mut self, field: &str, value: Value) -> Self {
+        self.body.insert(field.to_owned(), value);
         self
     }
 
@@ -195,7 +223,11 @@ impl Wanted {
             both.extend(always.clone());
             both
         };
-        let owner = front.owner.as_ref().filter(|_| self.metadata.owned).map(|owner| [reference(owner)]);
+        let owner = front
+            .owner
+            .as_ref()
+            .filter(|_| self.metadata.standing == Standing::Owned)
+            .map(|owner| [reference(owner)]);
         let mut object = json!({
             "apiVersion": self.key.kind.api_version(),
             "kind": self.key.kind.kind,
@@ -219,7 +251,11 @@ impl Wanted {
     /// The change of an existing object; none when it is as wanted.
     fn patch(&self, front: &Front, existing: &Object) -> Result<Option<Value>, Error> {
         let live = existing.value();
-        let ours = is_ours(front, existing.meta());
+        let ours = match self.metadata.standing {
+            Standing::Owned => is_ours(front, existing.meta()),
+            Standing::Ours => true,
+            Standing::Users => false,
+        };
         let mut patch = Map::new();
         for (field, wanted) in &self.body {
             let before = live.get(field).unwrap_or(&Value::Null);
@@ -398,7 +434,8 @@ fn is_nothing(value: &Value) -> bool {
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
+        // That a field is there at all is what it says.
+        Value::Object(_) => false,
     }
 }
 
@@ -418,6 +455,7 @@ mod tests {
             (json!({"kind": "Other", "name": "a"}), json!({"name": "a"}), true),
             (json!({"list": [1, 2]}), json!({"list": [1]}), true),
             (json!({"list": [{"a": 0}]}), json!({"list": [{}]}), false),
+            (json!({"roundRobin": {}}), json!({"random": {}}), true),
             (json!({"list": []}), json!({}), false),
             (json!("text"), json!({"a": 1}), true),
             (json!(null), json!({"a": 1}), true),

@@ -55,7 +55,10 @@ impl Provider {
         match self {
             Self::Kubernetes => NOTHING,
             Self::Nginx => Capabilities { matches: true, ..WEIGHTS },
-            Self::Skipper | Self::Traefik => WEIGHTS,
+            Self::Skipper | Self::Traefik | Self::Apisix | Self::Smi { .. } | Self::Kuma | Self::Knative => {
+                WEIGHTS
+            }
+            Self::Contour | Self::Gloo | Self::AppMesh(_) => MATCHES,
             Self::Istio => Capabilities { mirror: Mirroring::Always, affinity: Stickiness::Both, ..MATCHES },
             Self::Gateway(GatewayVersion::V1) => {
                 Capabilities { mirror: Mirroring::Iterations, affinity: Stickiness::Both, ..MATCHES }

@@ -215,3 +215,34 @@ fn our_service_has_what_is_wanted_apart_from_what_is_unmanaged() {
     assert_eq!(after["spec"]["ports"], ours["spec"]["ports"]);
     assert_eq!(after["spec"]["sessionAffinity"], "None", "a field that is not ours");
 }
+
+#[test]
+fn every_provider_gives_back_what_it_found_under_the_apex_name() {
+    for case in crate::cases::cases() {
+        let made = case.provider.set(&case.front, case.splits[0], &case.world.observed()).unwrap();
+        let names =
+            ["VirtualService", "HTTPRoute", "TraefikService", "HTTPProxy", "TrafficSplit", "RouteTable"];
+        let Some(write) = made.iter().find(|write| names.contains(&write.target.kind.kind)) else { continue };
+        let key = write.target.clone();
+        if key.kind.group == "appmesh.k8s.aws" {
+            continue;
+        }
+        let spec = json!({"hosts": ["theirs"], "other": {"weighted": [1]}});
+        let object =
+            json!({"metadata": {"labels": {"mine": "yes"}, "annotations": {"mine": "too"}}, "spec": spec});
+        let mut world = case.world.clone();
+        world.put(&key, object);
+        for split in &case.splits {
+            world = world.after(&case.provider.set(&case.front, *split, &world.observed()).unwrap());
+            assert_eq!(case.provider.routes(&case.front, &world.observed()), Ok(*split), "{}", case.name);
+        }
+        let meta = &content(&world, &key)["metadata"];
+        assert_eq!(meta["labels"]["mine"], "yes", "{}", case.name);
+        assert_eq!(meta["annotations"]["mine"], "too", "{}", case.name);
+        assert_eq!(meta.get("ownerReferences"), None, "{}: its user's for good", case.name);
+        world = world.after(&case.provider.finalize(&case.front, &world.observed()).unwrap());
+        assert_eq!(content(&world, &key)["spec"], spec, "{}", case.name);
+        let annotations = &content(&world, &key)["metadata"]["annotations"];
+        assert!(annotations.get(&marks().original).is_none(), "{}: {annotations}", case.name);
+    }
+}

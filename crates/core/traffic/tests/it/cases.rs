@@ -1,9 +1,10 @@
 //! Every provider with a front that asks for much, and with the objects that it copies from.
 
 use serde_json::json;
+use serin_kernel::Kind;
 use serin_traffic::{
-    Front, GatewayVersion, Provider, Split,
-    front::{Affinity, Cookies},
+    AppMeshVersion, Front, GatewayVersion, Provider, SmiVersion, Split,
+    front::{Affinity, Cookies, Upstream},
 };
 
 use crate::{reader, world::World};
@@ -104,6 +105,27 @@ pub(crate) fn cases() -> Vec<Case> {
     }
     add("trial", Provider::Nginx, trial(), vec![Split::PRIMARY, Split::new(0, 100)]);
     add("weights", Provider::Traefik, front(), with(&[]));
+    for provider in [
+        Provider::Contour,
+        Provider::Gloo,
+        Provider::AppMesh(AppMeshVersion::V1Beta1),
+        Provider::AppMesh(AppMeshVersion::V1Beta2),
+    ] {
+        add("weights", provider, front(), with(&[]));
+        add("trial", provider, trial(), with(&[]));
+    }
+    let upstream = Upstream { namespace: "test".to_owned(), name: "settings".to_owned() };
+    add("settings", Provider::Gloo, Front { upstream: Some(upstream), ..front() }, with(&[]));
+    for version in [SmiVersion::V1Alpha1, SmiVersion::V1Alpha2, SmiVersion::V1Alpha3] {
+        for istio in [false, true] {
+            add("weights", Provider::Smi { version, istio }, front(), with(&[]));
+        }
+    }
+    for provider in [Provider::Apisix, Provider::Kuma] {
+        add("weights", provider, front(), with(&[]));
+    }
+    let knative = Front { target: "own".to_owned(), revision: Some("own-1".to_owned()), ..front() };
+    add("weights", Provider::Knative, knative, with(&[]));
     cases
 }
 
@@ -126,5 +148,27 @@ fn sources() -> World {
         "spec": {"ingressClassName": "x", "rules": rules},
     });
     world.put(&key, ingress);
+    let route = Kind::namespaced("apisix.apache.org", "v2", "ApisixRoute", "apisixroutes");
+    let backends = |service: &str| json!([{"serviceName": service, "servicePort": 80, "subset": "s"}]);
+    let http =
+        json!([{"name": "a", "backends": backends("other")}, {"name": "b", "backends": backends("podinfo")}]);
+    world.put(
+        &route.key("test", "web"),
+        json!({"metadata": {"labels": {"app": "web"}}, "spec": {"http": http}}),
+    );
+    let upstream = Kind::namespaced("gloo.solo.io", "v1", "Upstream", "upstreams");
+    let spec = json!({"loadBalancerConfig": {"roundRobin": {}}, "useHttp2": true, "static": {}});
+    world.put(
+        &upstream.key("test", "settings"),
+        json!({"metadata": {"labels": {"app": "web"}}, "spec": spec}),
+    );
+    let knative = Kind::namespaced("serving.knative.dev", "v1", "Service", "services");
+    let spec = json!({"template": {"spec": {}}});
+    let traffic = json!([
+        {"latestRevision": true, "revisionName": "own-1", "percent": 0},
+        {"revisionName": "own-1", "percent": 100, "latestRevision": false},
+    ]);
+    let object = json!({"metadata": {}, "spec": spec, "status": {"traffic": traffic}});
+    world.put(&knative.key("test", "own"), object);
     world
 }

@@ -8,4 +8,5 @@ mod conformance;
 mod hostile;
 mod reader;
 mod recorded;
+mod wishes;
 mod world;

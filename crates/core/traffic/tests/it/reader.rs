@@ -6,7 +6,7 @@ use serde_json::Value;
 use serin_kernel::Owner;
 use serin_lang::int_or_string::IntOrString;
 use serin_traffic::{
-    Front, GatewayVersion, Provider,
+    Front,
     front::{Affinity, Marks, Metadata, Port, Retries, Rewrite, Selector, Settings, Upstream},
 };
 
@@ -21,21 +21,6 @@ pub(crate) fn marks() -> Marks {
         original: "flagger.kubernetes.io/original-configuration".to_owned(),
         revision: "flagger.app/primary-revision".to_owned(),
     }
-}
-
-/// The provider with this name.
-pub(crate) fn provider(name: &str) -> Provider {
-    let known = [
-        ("kubernetes", Provider::Kubernetes),
-        ("istio", Provider::Istio),
-        ("gatewayapi:v1", Provider::Gateway(GatewayVersion::V1)),
-        ("nginx", Provider::Nginx),
-        ("skipper", Provider::Skipper),
-        ("traefik", Provider::Traefik),
-        ("gatewayapi:v1beta1", Provider::Gateway(GatewayVersion::V1Beta1)),
-    ];
-    let found = known.into_iter().find(|(known, _)| *known == name);
-    found.map_or(Provider::Kubernetes, |(_, provider)| provider)
 }
 
 /// The front of a manifest whose workload has these labels in its selector.
@@ -101,6 +86,7 @@ pub(crate) fn front(manifest: &Value, selector: &Value) -> Front {
         canary_metadata: metadata(&service["canary"]),
         unmanaged: Vec::new(),
         affinity: present(&analysis["sessionAffinity"]).map(affinity),
+        revision: None,
         marks: marks(),
         settings: Settings {
             ingress_class: None,

@@ -57,7 +57,7 @@ impl World {
                 }
                 Change::Merge(patch) => {
                     let merged = merged(world.get(target).unwrap(), patch);
-                    world.put(target, merged);
+                    world.put(target, carried_out(target, merged));
                 }
                 Change::Delete(_) => world.objects.retain(|(key, _)| key != target),
                 other => panic!("{other:?}"),
@@ -65,6 +65,14 @@ impl World {
         }
         world
     }
+}
+
+/// What Knative says once it has done what it was told.
+fn carried_out(key: &Key, mut object: Value) -> Value {
+    if key.kind.group == "serving.knative.dev" && object["spec"].get("traffic").is_some() {
+        object["status"]["traffic"] = object["spec"]["traffic"].clone();
+    }
+    object
 }
 
 /// Merge patch application as RFC 7396 section 2 defines it.
