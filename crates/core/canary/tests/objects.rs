@@ -4,11 +4,25 @@
 #![allow(clippy::disallowed_methods, reason = "recordings are read from files")]
 #![allow(clippy::redundant_closure_for_method_calls, reason = "a method's path is of one lifetime")]
 
+#[path = "objects/configs.rs"]
+mod configs;
 #[path = "objects/hostile.rs"]
 mod hostile;
+#[path = "objects/knative.rs"]
+mod knative;
+#[path = "objects/primary.rs"]
+mod primary;
 #[path = "objects/readiness.rs"]
 mod readiness;
 #[path = "objects/recorded.rs"]
 mod recorded;
+#[path = "objects/release.rs"]
+mod release;
+#[path = "objects/revision.rs"]
+mod revision;
+#[path = "objects/scalers.rs"]
+mod scalers;
+#[path = "objects/services.rs"]
+mod services;
 #[path = "objects/world.rs"]
 mod world;

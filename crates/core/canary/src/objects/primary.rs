@@ -136,8 +136,7 @@ impl Target<'_> {
         let meta = self.object.meta();
         let mut spec = self.spec(promoted, configs)?;
         if self.shape == Shape::Deployment {
-            let wanted = self.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-            spec.insert("replicas".to_owned(), json!(wanted.max(1)));
+            spec.insert("replicas".to_owned(), json!(self.first_replicas()));
         }
         spec.insert("selector".to_owned(), json!({"matchLabels": {&self.label: self.primary_value()}}));
         let mut metadata = json!({

@@ -57,6 +57,10 @@ impl Target<'_> {
         vec![Write::same(self.object, Change::Merge(patch))]
     }
 
+    fn leads_to_primary(&self, service: &Value) -> bool {
+        service.pointer("/spec/selector") == Some(&json!({&self.label: self.primary_value()}))
+    }
+
     /// A Service that is not the Canary's own, as it was before.
     fn give_back(&self, name: &str) -> Option<Write> {
         let service = self.observed.get(&self.key(kinds::SERVICE, name))?;
@@ -66,7 +70,10 @@ impl Target<'_> {
         let body = service.value();
         let (wanted, annotations) = match service.meta().annotations.get(BEFORE) {
             Some(record) => recorded(&serde_json::from_str(record).unwrap_or_default()),
-            None if name == self.canary.apex_name() => (applied(service), unmarked()),
+            // Led by Flagger: no record. A Service that leads elsewhere has been given back.
+            None if name == self.canary.apex_name() && self.leads_to_primary(&body) => {
+                (applied(service), unmarked())
+            }
             None => return None,
         };
         let selector = wanted.get("selector").filter(|it| it.is_object()).cloned();

@@ -69,6 +69,12 @@ impl Target<'_> {
         self.primary().map_or(0, |primary| wanted(&primary.value()))
     }
 
+    /// Pods of a primary that is made: the target's, or when it has none the fewest that its scaler allows.
+    pub(super) fn first_replicas(&self) -> i64 {
+        let wanted = self.replicas();
+        if 0 < wanted { wanted } else { self.scaler_min().max(1) }
+    }
+
     fn replicas_from_zero(&self) -> i64 {
         let least = if self.canary.spec.autoscaler_ref.is_some() {
             self.scaler_min()

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 use serin_api::kinds;
+use serin_canary::objects::Target;
 use serin_kernel::Kind;
 
 use crate::world::{World, documents, initialize};
@@ -129,6 +130,18 @@ fn compare(run: &str, is: &Value, was: &Value, found: &mut Vec<String>) {
     differences(&name, &shown(is), &shown(was), found);
 }
 
+/// Writes when everything is as it should be.
+fn at_rest(world: &World) -> usize {
+    let count = |target: &Target<'_>| {
+        let made = target.create().unwrap();
+        let services = [target.services().unwrap(), target.apex().unwrap()].concat();
+        let scalers =
+            [target.create_scaler().unwrap(), target.sync_scaler().unwrap(), target.pause_scaler()].concat();
+        made.writes.len() + services.len() + scalers.len() + target.to_zero().len()
+    };
+    world.ask(count).unwrap()
+}
+
 const MADE: [Kind; 7] = [
     kinds::DEPLOYMENT,
     kinds::DAEMON_SET,
@@ -163,6 +176,8 @@ fn everything_that_was_made_at_first_is_made_alike() {
                 continue;
             }
             initialize(&mut world);
+            assert_eq!(at_rest(&world), 0, "{}", run.name);
+            assert!(world.ask(|target| target.is_promoted()).unwrap(), "{}", run.name);
             for kind in MADE {
                 for ((_, name), states) in run.objects.iter().filter(|((of, _), _)| of == kind.kind) {
                     let is_input = run
@@ -267,4 +282,141 @@ fn the_target_is_taken_to_zero_and_brought_back_alike() {
     }
     assert!(found.is_empty(), "{} of {compared}:\n{}", found.len(), found.join("\n"));
     assert!(compared == 0 || 100 < compared, "{compared}");
+}
+
+/// One run by name; none where there are no recordings.
+fn run(name: &str) -> Option<Run> {
+    let root = serin_needs::shared("recorded/flagger")?;
+    Some(read(&root, &root.join(name)))
+}
+
+#[test]
+fn what_a_mended_defect_changes_is_that_alone() {
+    let mut found = Vec::new();
+    if let Some(run) = run("kubernetes/config-tracking") {
+        let mut world = run.world(run.canaries().next().unwrap());
+        initialize(&mut world);
+        // Defect 12.
+        let mut was = run.states("ConfigMap", "podinfo-config-primary")[0].clone();
+        was["binaryData"] = json!({"b.bin": "AAEC"});
+        compare(&run.name, &world.get(kinds::CONFIG_MAP, "podinfo-config-primary"), &was, &mut found);
+        let tracked = json!({
+            "configmap/podinfo-config": "f234cb93c08ad64e", "configmap/podinfo-env": "398a85951a466149",
+            "secret/podinfo-proj": "7e2f9c10499ce970", "secret/podinfo-secret": "ce2dc9dfdae7ac04",
+        });
+        assert_eq!(world.canary["status"]["trackedConfigs"], tracked);
+    }
+    if let Some(run) = run("kubernetes/keda") {
+        let mut world = run.world(run.canaries().next().unwrap());
+        initialize(&mut world);
+        // Defect 14: what Flagger's types do not know stays, in the copy too.
+        let unknown = |was: &Value, advanced: &Value| {
+            let mut was = was.clone();
+            was["spec"]["initialCooldownPeriod"] = json!(5);
+            was["spec"]["advanced"] = advanced.clone();
+            was["spec"]["triggers"][0]["useCachedMetrics"] = json!(true);
+            was
+        };
+        let advanced = json!({"scalingModifiers": {"formula": "a"}, "horizontalPodAutoscalerConfig": {}});
+        let was = unknown(&run.states("ScaledObject", "podinfo-so-primary")[0], &advanced);
+        compare(&run.name, &world.get(kinds::SCALED_OBJECT, "podinfo-so-primary"), &was, &mut found);
+        let advanced = json!({"scalingModifiers": {"formula": "a"}});
+        let states = run.states("ScaledObject", "podinfo-so");
+        compare(
+            &run.name,
+            &world.get(kinds::SCALED_OBJECT, "podinfo-so"),
+            &unknown(&states[1], &advanced),
+            &mut found,
+        );
+        assert_eq!(world.run(|target| target.resume_scaler()), 1);
+        compare(
+            &run.name,
+            &world.get(kinds::SCALED_OBJECT, "podinfo-so"),
+            &unknown(&states[2], &advanced),
+            &mut found,
+        );
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_service_that_was_there_is_led_alike_and_keeps_its_other_ports() {
+    let mut found = Vec::new();
+    for name in ["kubernetes", "istio", "nginx", "gatewayapi-v1"] {
+        let Some(run) = run(&format!("{name}/revert-delete-adopted")) else { return };
+        let mut world = run.world(run.canaries().next().unwrap());
+        let states = run.states("Service", "podinfo");
+        initialize(&mut world);
+        assert_eq!(at_rest(&world), 0, "{name}");
+        let mut is = world.get(kinds::SERVICE, "podinfo");
+        let record = is["metadata"]["annotations"].as_object_mut().unwrap().remove("serin.dev/before-canary");
+        assert!(record.is_some(), "{name}");
+        let extra = is["spec"]["ports"].as_array_mut().unwrap().pop();
+        assert_eq!(extra.as_ref(), states[0].pointer("/spec/ports/1"), "{name}");
+        compare(&run.name, &is, &states[1], &mut found);
+        // Given back, it is as it was at first, where Flagger leaves it changed.
+        world.edit(kinds::DEPLOYMENT, "podinfo", |it| it["spec"]["replicas"] = json!(2));
+        crate::release::release(&mut world);
+        compare(&run.name, &world.get(kinds::SERVICE, "podinfo"), &states[0], &mut found);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_missing_config_is_told_as_recorded() {
+    let Some(run) = run("kubernetes/missing-config") else { return };
+    let mut world = run.world(run.canaries().next().unwrap());
+    world.run(|target| target.services().unwrap());
+    let text = world.ask(|target| target.create().unwrap_err().to_string()).unwrap();
+    let config = "configmap podinfo-config.kubernetes-missing-config get query error";
+    assert_eq!(
+        text,
+        format!(
+            r#"createPrimaryDeployment failed: GetTargetConfigs failed: {config}: {config}: configmaps "podinfo-config" not found"#
+        )
+    );
+}
+
+#[test]
+fn services_are_targets_whatever_their_type() {
+    for name in ["istio/service-target", "istio/service-nodeport", "gatewayapi-v1/service-target"] {
+        let Some(run) = run(name) else { return };
+        let canary = run.canaries().next().unwrap();
+        let mut world = run.world(canary);
+        world.edit(kinds::SERVICE, "podinfo", |it| it["spec"]["clusterIPs"] = json!(["10.96.0.7"]));
+        assert_eq!(world.run(|target| target.services().unwrap()), 1, "{name}");
+        assert_eq!(world.run(|target| target.create().unwrap().writes), 1, "{name}");
+        assert_eq!(at_rest(&world), 0, "{name}");
+        for copy in ["podinfo-canary", "podinfo-primary"] {
+            let copy = world.get(kinds::SERVICE, copy);
+            let spec = copy["spec"].as_object().unwrap();
+            assert!(!spec.contains_key("clusterIP") && !spec.contains_key("clusterIPs"), "{copy}");
+            assert!(
+                spec["ports"][0]["nodePort"].is_null() && spec["ports"][0]["targetPort"] == 9898,
+                "{copy}"
+            );
+            assert_eq!(
+                (&copy["metadata"]["labels"]["mine"], &spec["selector"]["app"]),
+                (&json!("yes"), &json!("podinfo"))
+            );
+        }
+        assert!(world.ask(|target| target.is_promoted()).unwrap());
+        // What the API server gives out to each counts neither as a version nor as a difference.
+        let revision = world.ask(|target| target.revision()).unwrap();
+        world.edit(kinds::SERVICE, "podinfo-canary", |it| {
+            it["spec"]["clusterIP"] = json!("10.96.0.8");
+            it["spec"]["clusterIPs"] = json!(["10.96.0.8"]);
+            it["spec"]["ports"][0]["nodePort"] = json!(31_000);
+        });
+        assert_eq!(at_rest(&world), 0, "{name}");
+        world.edit(kinds::SERVICE, "podinfo", |it| it["spec"]["selector"]["v"] = json!("2"));
+        assert_ne!(world.ask(|target| target.revision()).unwrap(), revision);
+        assert!(!world.ask(|target| target.is_promoted()).unwrap());
+        assert_eq!(world.run(|target| target.services().unwrap()), 1);
+        assert_eq!(world.get(kinds::SERVICE, "podinfo-canary")["spec"]["selector"]["v"], "2");
+        assert_eq!(world.get(kinds::SERVICE, "podinfo-canary")["spec"]["ports"][0]["nodePort"], 31_000);
+        assert!(world.get(kinds::SERVICE, "podinfo-primary")["spec"]["selector"]["v"].is_null());
+        assert_eq!(world.run(|target| target.promote().unwrap()), 1);
+        assert!(world.ask(|target| target.is_promoted()).unwrap());
+    }
 }

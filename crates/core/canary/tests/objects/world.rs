@@ -89,13 +89,17 @@ impl World {
     pub(crate) fn run(&mut self, ask: impl FnOnce(&Target<'_>) -> Vec<Write>) -> usize {
         let writes = self.ask(ask).unwrap();
         let count = writes.len();
-        for write in writes {
-            self.apply(write);
-        }
+        self.apply_all(writes);
         count
     }
 
-    pub(crate) fn apply(&mut self, write: Write) {
+    pub(crate) fn apply_all(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            self.apply(write);
+        }
+    }
+
+    fn apply(&mut self, write: Write) {
         match write.change {
             Change::Create(body) => {
                 assert!(!self.objects.contains_key(&write.target), "{} is there", write.target);
