@@ -54,6 +54,7 @@ fn folder() -> tempfile::TempDir {
         ("equal.csv", csv(0, 160, Some((2, 1, 100)))),
         ("worse.csv", csv(0, 160, Some((1, 2, 100)))),
         ("silent.csv", csv(0, 40, Some((2, 0, 0)))),
+        ("empty.csv", "\n".to_owned()),
     ] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
@@ -164,7 +165,9 @@ fn what_cannot_be_judged_says_why() {
         said(&serin(folder.path(), &[&["gate", "run", "-c", "gate.yaml"], arguments].concat()))
     };
     for (arguments, wanted) in [
-        (&[][..], "--counts"),
+        (&[][..], "<--counts <FILE>|--prometheus <URL>>"),
+        (&["--counts", "equal.csv", "--prometheus", "http://127.0.0.1:9"], "cannot be used with"),
+        (&["--counts", "empty.csv"], "empty.csv: it is empty: write a first line that names the columns"),
         (&["--counts", "absent.csv"], "absent.csv"),
         (&["--counts", "gate.yaml"], "gate.yaml: line 1"),
         (&["--counts", "equal.csv", "--record", "no/such/record.json"], "--record no/such/record.json"),

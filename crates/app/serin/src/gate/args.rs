@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serin_gate::config::{Config, Overrides, Selector};
 use serin_sources::{Access, Limits, Prometheus};
 
@@ -38,6 +38,11 @@ impl ConfigArgs {
         let overrides = Overrides { baseline: self.baseline.clone(), canary: self.canary.clone() };
         Config::read(&text, &overrides).map_err(|error| anyhow::anyhow!("{name}: {error}"))
     }
+}
+
+/// Data come from one place: what is missing is told with both.
+pub(super) fn one_source() -> ArgGroup {
+    ArgGroup::new("source").args(["counts", "prometheus"]).required(true)
 }
 
 /// Where the data are, and how they are reached.

@@ -31,14 +31,14 @@ const DATA: &str = "The past";
 /// Pods of the stable version play the canary against the others: there is no defect, so every FAIL is a false alarm. Then the
 /// same with a defect put into their counts, and releases that did happen.
 #[derive(Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = HELP, group = super::args::one_source())]
 pub(super) struct BacktestArgs {
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
     source: SourceArgs,
     /// Counts in a file in place of a Prometheus: CSV or lines of JSON; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "prometheus", required_unless_present = "prometheus", help_heading = DATA)]
+    #[arg(long, value_name = "FILE", help_heading = DATA)]
     counts: Option<PathBuf>,
     /// The latest past, as 7d: until now, or until the end of the file [default: 1d, or all of the file]
     #[arg(long, value_name = "TIME", value_parser = amounts::seconds, conflicts_with = "from", help_heading = DATA)]

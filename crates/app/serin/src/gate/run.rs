@@ -24,14 +24,14 @@ const DATA: &str = "Data";
 
 /// Judge a release: one line for each look, then the verdict with what stands behind it
 #[derive(Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = HELP, group = super::args::one_source())]
 pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
     source: SourceArgs,
     /// Counts in a file in place of a Prometheus: CSV, or one JSON object for each line; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "prometheus", required_unless_present = "prometheus", help_heading = DATA)]
+    #[arg(long, value_name = "FILE", help_heading = DATA)]
     counts: Option<PathBuf>,
     /// The stable version's past for --counts, in the same form
     #[arg(long, value_name = "FILE", requires = "counts", help_heading = DATA)]
@@ -48,7 +48,7 @@ pub(super) struct RunArgs {
     /// The canary's confirmed share of traffic, 0 to 1, as a query: it says at which step the release is
     #[arg(long, value_name = "PROMQL", requires = "prometheus", conflicts_with = "step", help_heading = DATA)]
     weight_query: Option<String>,
-    /// The step of the plan at which the release is, from 1 [default: 1; a file says it in its columns step, from 0, and weight, in percent]
+    /// The step of the plan at which the release is, from 1 [default: 1; a file says it in its columns step, from 1, and weight, in percent]
     #[arg(long, value_name = "N", requires = "prometheus", value_parser = clap::value_parser!(u32).range(1..), help_heading = DATA)]
     step: Option<u32>,
     /// Write the evidence record here: after each look with --follow, otherwise at the end
@@ -163,7 +163,12 @@ pub(super) fn counts(path: &std::path::Path) -> Result<serin_gate::intake::Rows>
     const COUNTS_BYTES_MAX: u64 = 2 << 30;
     let bytes = super::files::bytes(path, COUNTS_BYTES_MAX)?;
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    ensure!(first.is_some(), "{}: it is empty", super::files::name(path));
+    ensure!(
+        first.is_some(),
+        "{}: it is empty: write a first line that names the columns, as time,metric,arm,pod,events,exposure, and a row for each \
+         block, metric and pod; or lines of JSON: serin gate run --help has an example",
+        super::files::name(path)
+    );
     let rows = if first == Some(&b'{') {
         serin_gate::intake::Rows::from_json_lines(&bytes)
     } else {

@@ -84,6 +84,32 @@ pub(super) enum KindShape {
 /// Characters of a line that an error shows.
 const SHOWN_CHARS_MAX: usize = 100;
 
+/// What a field must be that holds numbers: what the reader says of another value names a type of Rust.
+const NUMBERS: [(&str, &str); 11] = [
+    ("minimumExposure", "a whole number of requests, as 50"),
+    ("alpha", "a probability, as 0.05"),
+    ("beta", "a probability, as 0.05"),
+    ("steps.weight", "a share in percent, as 25"),
+    ("metrics.tolerated", "a ratio, as 1.1"),
+    ("metrics.margin", "a ratio, as 2"),
+    ("metrics.floor", "a share of the exposure, as 0.001"),
+    ("metrics.weight", "a number, as 1"),
+    ("metrics.offset", "a number in the unit of the gauge, as 1.5"),
+    ("metrics.edges", "a list of numbers, as [0.1, 0.25, 1]"),
+    ("metrics.thresholds", "a list of numbers, as [0.25]"),
+];
+
+/// What the field at `path` must be, where `said` is that it is no number.
+fn number_at(path: &str, said: &str) -> Option<&'static str> {
+    if !said.starts_with("invalid ") && !said.starts_with("expected ") {
+        return None;
+    }
+    let name = |part: &str| part.split('[').next().unwrap_or_default().to_owned();
+    let path: Vec<String> = path.split('.').map(name).collect();
+    let path = path.join(".");
+    NUMBERS.iter().find(|(field, _)| *field == path).map(|(_, wanted)| *wanted)
+}
+
 /// Whole seconds, written as a Go duration.
 #[derive(Clone, Copy)]
 pub(super) struct Seconds(pub(super) u32);
@@ -144,12 +170,14 @@ pub(super) fn read(text: &str) -> Result<Document, ConfigError> {
         // The place is told once, in our own form.
         let said = said.split(" at line ").next().unwrap_or_default();
         let said = said.strip_prefix(&format!("line {line} ")).unwrap_or(said);
+        // A value with its line is read from a structure of its own, which the user did not write.
+        let path = if path == "." { String::new() } else { path.replace(".value", "") };
+        let wanted = number_at(&path, said).map(|wanted| format!("it must be {wanted}"));
+        let said = wanted.as_deref().unwrap_or(said);
         // What cannot be read has no value that could be shown: the line has.
         let shown = usize::try_from(line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
         let shown: String = shown.unwrap_or_default().trim().chars().take(SHOWN_CHARS_MAX).collect();
         let message = if shown.is_empty() { said.to_owned() } else { format!("{said} (in `{shown}`)") };
-        // A value with its line is read from a structure of its own, which the user did not write.
-        let path = if path == "." { String::new() } else { path.replace(".value", "") };
         ConfigError { line, path, message }
     })
 }

@@ -174,7 +174,7 @@ fn a_number_that_cannot_be_is_refused_with_its_place_and_the_remedy() {
         (with("beta: 0.5"), "line 1: beta: 0.5 must be above 0 and below 0.5"),
         (with("beta: 1.5"), "line 1: beta: 1.5 must be above 0"),
         (with("alpha: .nan"), "line 1: alpha: NaN must be above 0"),
-        (with("alpha: much"), "line 1: alpha: invalid floating point (in `alpha: much`)"),
+        (with("alpha: much"), "line 1: alpha: it must be a probability, as 0.05 (in `alpha: much`)"),
         (with("colour: red"), "line 1: colour: unknown field `colour`"),
         (
             with("block: 20s"),
@@ -305,4 +305,33 @@ fn the_whole_gate_waits_for_the_metric_whose_outcomes_are_known_last() {
     assert_eq!(due(&format!("{ARMS}lag: 10s\n{metrics}")), at(1_000_010 + 6 * 3600));
     let policy = |maturity: &str| metric(&format!("events: e, exposure: r{maturity}")).unwrap().policy;
     assert_eq!(policy(", maturity: 5m"), policy(""), "what is promised does not know of it");
+}
+
+#[test]
+fn a_number_that_is_none_is_told_what_it_must_be() {
+    for value in ["many", "-5", "1.5", "[1]", "1e3"] {
+        let error = with(&format!("minimumExposure: {value}")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "line 1: minimumExposure: it must be a whole number of requests, as 50 (in `minimumExposure: {value}`)"
+            )
+        );
+    }
+    for (lines, wanted) in [("alpha: x", "a probability, as 0.05"), ("beta: [1]", "a probability, as 0.05")] {
+        assert!(with(lines).unwrap_err().to_string().contains(wanted), "{lines}");
+    }
+    for (key, wanted) in [
+        ("tolerated: x", "a ratio, as 1.1"),
+        ("margin: x", "a ratio, as 2"),
+        ("floor: x", "a share of the exposure, as 0.001"),
+        ("weight: x", "a number, as 1"),
+        ("offset: x", "a number in the unit of the gauge, as 1.5"),
+        ("edges: [x]", "a list of numbers, as [0.1, 0.25, 1]"),
+        ("thresholds: [0.25, x]", "a list of numbers, as [0.25]"),
+    ] {
+        let error = metric(key).unwrap_err().to_string();
+        assert!(error.contains(&format!("it must be {wanted} (in `")), "{key}: {error}");
+    }
+    assert!(with("steps: [{weight: x}]").unwrap_err().to_string().contains("a share in percent, as 25"));
 }
