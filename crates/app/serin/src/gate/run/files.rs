@@ -1,11 +1,12 @@
 //! Counts in files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serin_gate::config::Config;
 use serin_gate::record::Opening;
-use serin_gate::{Block, Roster, Seen};
+use serin_gate::{Arm, Block, Pod, Roster, Seen};
 
 use super::super::files::name;
 use super::book::{Book, Next};
@@ -51,21 +52,22 @@ pub(super) fn judge(
     Ok(book)
 }
 
+/// The place of each pod; each is looked up once for every one that may be new.
+fn places(pods: &[Pod]) -> BTreeMap<(&str, Arm), u32> {
+    pods.iter().enumerate().map(|(place, pod)| ((&*pod.name, pod.arm), place as u32)).collect()
+}
+
 /// The pods of the past, and those that came after it.
-pub(super) fn join(past: &Roster, now: &Roster) -> Roster {
-    let mut all = past.clone();
-    for pod in &now.pods {
-        if !all.pods.contains(pod) {
-            all.pods.push(pod.clone());
-        }
-    }
-    all
+fn join(past: &Roster, now: &Roster) -> Roster {
+    let known = places(&past.pods);
+    let new = now.pods.iter().filter(|pod| !known.contains_key(&(&*pod.name, pod.arm)));
+    Roster { pods: past.pods.iter().chain(new).cloned().collect() }
 }
 
 /// Blocks whose cells name their pods by the places of `to` in place of those of `from`; nobody joins later.
-pub(super) fn renumbered(mut blocks: Vec<Block>, from: &Roster, to: &Roster) -> Vec<Block> {
-    let place =
-        |pod: &serin_gate::Pod| to.pods.iter().position(|other| other == pod).unwrap_or(usize::MAX) as u32;
+fn renumbered(mut blocks: Vec<Block>, from: &Roster, to: &Roster) -> Vec<Block> {
+    let known = places(&to.pods);
+    let place = |pod: &Pod| known.get(&(&*pod.name, pod.arm)).copied().unwrap_or(u32::MAX);
     let places: Vec<u32> = from.pods.iter().map(place).collect();
     for block in &mut blocks {
         block.joined.clear();
@@ -79,4 +81,59 @@ pub(super) fn renumbered(mut blocks: Vec<Block>, from: &Roster, to: &Roster) -> 
         }
     }
     blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serin_gate::{Cell, Flags, Value};
+    use serin_kernel::Moment;
+
+    use super::*;
+
+    fn roster(names: std::ops::Range<u32>) -> Roster {
+        Roster { pods: names.map(|name| Pod { name: format!("pod-{name}"), arm: Arm::Stable }).collect() }
+    }
+
+    fn block(pods: impl Iterator<Item = u32>) -> Block {
+        let cell = |pod: u32| Cell { pod, flags: Flags::default(), value: Value::Count { x: 0, n: 1 } };
+        let metrics = vec![Seen::Cells(pods.map(cell).collect())];
+        Block {
+            start: Moment::from_secs(0),
+            step: 0,
+            weight: None,
+            joined: Vec::new(),
+            health: None,
+            metrics,
+        }
+    }
+
+    fn cells(blocks: &[Block]) -> Vec<u32> {
+        let Seen::Cells(cells) = &blocks[0].metrics[0] else { panic!("{blocks:?}") };
+        cells.iter().map(|cell| cell.pod).collect()
+    }
+
+    #[test]
+    fn pods_keep_the_places_of_the_past_and_new_ones_come_after_it() {
+        let (past, mut now) = (roster(0..3), roster(1..5));
+        // The name of a stable pod is another pod in the canary.
+        now.pods.push(Pod { name: "pod-0".to_owned(), arm: Arm::Canary });
+        let all = join(&past, &now);
+        assert_eq!(all.pods[..5], roster(0..5).pods);
+        assert_eq!(all.pods[5..], now.pods[4..]);
+        assert_eq!(cells(&renumbered(vec![block(0..5)], &now, &all)), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn hundred_thousand_pods_are_joined_in_seconds() {
+        const MANY: u32 = 100_000;
+        let began = Instant::now();
+        let (past, now) = (roster(0..MANY), roster(MANY / 2..MANY * 3 / 2));
+        let all = join(&past, &now);
+        let blocks = renumbered(vec![block(0..MANY)], &now, &all);
+        assert_eq!((all.pods.len() as u32, cells(&blocks)[0]), (MANY * 3 / 2, MANY / 2));
+        // Comparing each with each would take minutes.
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
 }
