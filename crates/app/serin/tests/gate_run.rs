@@ -143,6 +143,42 @@ fn records_are_a_chain_and_one_that_was_changed_is_told() {
     };
     assert_eq!(run("equal.csv", &["--record", "one.json"]), 0);
     assert_eq!(run("worse.csv", &["--record", "two.json", "--previous", "one.json"]), 1);
+#[test]
+fn what_is_no_record_is_an_error_of_one_line_and_not_a_record_that_differs() {
+    let folder = folder();
+    assert_eq!(judged(folder.path(), "equal.csv").0, 0);
+    let whole = std::fs::read(folder.path().join("record.json")).unwrap();
+    std::fs::write(folder.path().join("half.json"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(folder.path().join("other.json"), "{\"a\": 1}\n").unwrap();
+    for (file, code, wanted) in [
+        (
+            "equal.csv",
+            2,
+            "Error: equal.csv: it is no evidence record: it is no JSON object, and begins with \"time,",
+        ),
+        (
+            "empty.csv",
+            2,
+            "Error: empty.csv: it is no evidence record: it is empty; give the file that serin gate run",
+        ),
+        (
+            "other.json",
+            2,
+            "Error: other.json: it is no evidence record: it is JSON without a `format`; give the file",
+        ),
+        ("absent.json", 2, "Error: absent.json: No such file"),
+        (
+            "half.json",
+            1,
+            "half.json: does not hold: it is an evidence record that was changed or cut short: ",
+        ),
+    ] {
+        let (got, out, error) = said(&serin(folder.path(), &["verify", file]));
+        let text = out + &error;
+        assert!(got == code && text.starts_with(wanted) && text.lines().count() == 1, "{file}: {got} {text}");
+    }
+}
+
     assert_eq!(said(&serin(folder.path(), &["verify", "one.json", "two.json"])).0, 0);
     let (code, out, _) = said(&serin(folder.path(), &["verify", "two.json", "one.json"]));
     assert!(code == 1 && out.contains("which is not the record before it"), "{out}");

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use serin_gate::record::{BYTES_MAX, Record, verify};
+use serin_gate::record::{BYTES_MAX, ReadError, Record, Refusal, verify};
 use serin_report::judgement::harmless;
 use serin_report::paint::Paint;
 use serin_report::verdict;
@@ -44,7 +44,7 @@ pub(crate) struct ExplainArgs {
 #[derive(Args)]
 #[command(
     after_help = "Several records are a chain: each names the hash of the one before it.\n\nExit codes: 0 all of it follows \
-                        from the evidence, 1 something does not, 2 a record could not be read."
+                        from the evidence, 1 something does not or was cut short, 2 a file could not be read or is no record."
 )]
 pub(crate) struct VerifyArgs {
     /// The records; - is standard input
@@ -127,7 +127,13 @@ pub(crate) fn check(args: &VerifyArgs) -> ExitCode {
                     }
                     before = Some(verified.hash);
                 }
-                Err(differences) => {
+                Err(Refusal::Unread(error @ ReadError::Damaged(_))) => {
+                    holds = false;
+                    let _ = writeln!(said, "{name}: does not hold: {}", harmless(&error.to_string()));
+                    before = None;
+                }
+                Err(Refusal::Unread(error)) => return Err(error).context(name),
+                Err(Refusal::Differs(differences)) => {
                     holds = false;
                     let _ = writeln!(said, "{name}: does not hold: {} differences", differences.len());
                     for difference in &differences {

@@ -32,7 +32,7 @@ use crate::{
 
 pub use marks::{Interval, Mark, MarkedMetric};
 pub use text::{BYTES_MAX, ReadError};
-pub use verify::{Difference, Verified, verify};
+pub use verify::{Difference, Refusal, Verified, verify};
 pub use what_if::{MetricWhatIf, PodWhatIf, WhatIf};
 pub use words::{cause, hold, metric_name, reasons};
 

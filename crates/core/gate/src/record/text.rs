@@ -28,11 +28,14 @@ pub enum ReadError {
     #[error("it has {0} bytes, and at most {BYTES_MAX} are read")]
     TooLarge(usize),
     /// It is none.
-    #[error("it is no evidence record: {0}")]
-    Unreadable(String),
+    #[error("it is no evidence record: {0}; give the file that serin gate run --record wrote")]
+    Other(String),
     /// It is one of another form.
-    #[error("its format is {0:?}, and {FORMAT:?} is read")]
+    #[error("its format is {0:?}, and {FORMAT:?} is read: give the file that serin gate run --record wrote")]
     Format(String),
+    /// It is one, and not whole.
+    #[error("it is an evidence record that was changed or cut short: {0}")]
+    Damaged(String),
     /// Its hash is not that of its bytes.
     #[error("its hash is {stored}, and that of its bytes is {found}: it was changed after it was written")]
     Hash {
@@ -124,17 +127,11 @@ impl Record {
         if bytes.len() > BYTES_MAX {
             return Err(ReadError::TooLarge(bytes.len()));
         }
-        // What is something else altogether is told so, and not which of its fields is missing.
-        let form: Form = parse(bytes)?;
-        match form.format {
-            Some(Value::String(form)) if form == FORMAT => {}
-            Some(form) => return Err(ReadError::Format(shown(form.as_str().unwrap_or("no text")))),
-            None => return Err(ReadError::Unreadable("it has no `format`".to_owned())),
-        }
-        let document: Document = parse(bytes)?;
+        is_one(bytes)?;
+        let document: Document = parse(bytes).map_err(ReadError::Damaged)?;
         let wrong = |part: &str| {
             let part = part.to_owned();
-            move |why: String| ReadError::Unreadable(format!("{part}: {}", shown(&why)))
+            move |why: String| ReadError::Damaged(format!("{part}: {}", shown(&why)))
         };
         let metrics = document.policy.metrics.len();
         if metrics > METRICS_MAX {
@@ -166,18 +163,41 @@ impl Record {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
+/// What is something else altogether is told so, and not which of its fields is missing.
+fn is_one(bytes: &[u8]) -> Result<(), ReadError> {
+    let other = |what: String| Err(ReadError::Other(what));
+    let begins = || {
+        let line = bytes.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+        shown(String::from_utf8_lossy(line).trim_end())
+    };
+    if bytes.trim_ascii().is_empty() {
+        return other("it is empty".to_owned());
+    }
+    // A list would be read as the fields of a structure in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return other(format!("it is no JSON object, and begins with {:?}", begins()));
+    }
+    match parse::<Form>(bytes) {
+        Ok(Form { format: Some(Value::String(form)) }) if form == FORMAT => Ok(()),
+        Ok(Form { format: Some(form) }) => Err(ReadError::Format(shown(form.as_str().unwrap_or("no text")))),
+        Ok(Form { format: None }) => other("it is JSON without a `format`".to_owned()),
+        // Its first line tells a record also where the rest is broken.
+        Err(why) if bytes.starts_with(format!("{{\n\"format\":\"{FORMAT}\"").as_bytes()) => {
+            Err(ReadError::Damaged(why))
+        }
+        Err(why) => other(format!("it is no JSON: {why}")),
+    }
+}
+
+/// What is read, or where it cannot be and why.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let said = error.into_inner().to_string();
-        ReadError::Unreadable(if path == "." {
-            shown(&said)
-        } else {
-            format!("{}: {}", shown(&path), shown(&said))
-        })
+        if path == "." { shown(&said) } else { format!("{}: {}", shown(&path), shown(&said)) }
     })?;
-    reader.end().map_err(|error| ReadError::Unreadable(error.to_string()))?;
+    reader.end().map_err(|error| error.to_string())?;
     Ok(parsed)
 }
 

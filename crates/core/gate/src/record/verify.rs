@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use serin_stats::ratio::prior::Shelf;
 
-use super::{ENGINE, Record, Recorder, bars, rounded, text};
+use super::{ENGINE, ReadError, Record, Recorder, bars, rounded, text};
 use crate::{
     engine::{Gate, Look},
     policy::Policy,
@@ -45,20 +45,26 @@ impl fmt::Display for Difference {
     }
 }
 
+/// Why a text does not stand for a verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no record, or one that is not whole.
+    Unread(ReadError),
+    /// Where the record is not what follows from its evidence, the first hundred places.
+    Differs(Vec<Difference>),
+}
+
 /// Comes to everything again.
 ///
 /// # Errors
-/// Where the record is not what follows from its evidence, the first hundred places.
-pub fn verify(bytes: &[u8]) -> Result<Verified, Vec<Difference>> {
+/// [`Refusal`].
+pub fn verify(bytes: &[u8]) -> Result<Verified, Refusal> {
+    let (record, stored) = Record::parse(bytes).map_err(Refusal::Unread)?;
     let differs = |path: &str, stored: &str, recomputed: &str| Difference {
         path: path.to_owned(),
         stored: text::shown(stored),
         recomputed: text::shown(recomputed),
         is_tie: false,
-    };
-    let (record, stored) = match Record::parse(bytes) {
-        Ok(parsed) => parsed,
-        Err(error) => return Err(vec![differs("the document", "something else", &error.to_string())]),
     };
     let mut found = Vec::new();
     let hash = text::hash(text::above_the_hash(bytes));
@@ -82,7 +88,7 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Vec<Difference>> {
         Ok(again) => again,
         Err(difference) => {
             found.push(difference);
-            return Err(found);
+            return Err(Refusal::Differs(found));
         }
     };
     for (place, query) in record.opening.queries.iter().enumerate() {
@@ -100,7 +106,7 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Vec<Difference>> {
     ] {
         compare(part.to_owned(), &stored, &recomputed, &mut found);
     }
-    if found.is_empty() { Ok(Verified { record, hash, ties }) } else { Err(found) }
+    if found.is_empty() { Ok(Verified { record, hash, ties }) } else { Err(Refusal::Differs(found)) }
 }
 
 /// The record from its integers alone, and the verdicts that lie on a bar.

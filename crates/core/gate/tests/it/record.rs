@@ -2,7 +2,7 @@
 
 use serin_gate::{
     Block, Cell, Gate, Look, Policy, Seen, Shelf, Value, Verdict, Word,
-    record::{Opening, Query, Record, Recorder, verify},
+    record::{Opening, Query, ReadError, Record, Recorder, Refusal, verify},
 };
 
 use crate::ground::{block, cells, metric, past, policy, roster, steady};
@@ -76,6 +76,44 @@ fn a_record_is_verified_from_its_integers_and_says_what_was_judged() {
     assert!(text.ends_with(&format!("\"hash\":\"{}\"}}\n", verified.hash)));
 }
 
+/// Where a record is not what follows from its evidence.
+fn differences(bytes: &[u8]) -> Vec<serin_gate::record::Difference> {
+    match verify(bytes) {
+        Err(Refusal::Differs(differences)) => differences,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_record_is_told_apart_from_one_that_is_not_whole() {
+    let whole = judged(&opening(policy(vec![metric("errors")])), &blocks(6, 2, 1)).to_bytes();
+    let mend = "; give the file that serin gate run --record wrote";
+    let other = |what: &str| format!("it is no evidence record: {what}{mend}");
+    let told = |bytes: &[u8]| match verify(bytes) {
+        Err(Refusal::Unread(error)) => (error.to_string(), matches!(error, ReadError::Damaged(_))),
+        other => panic!("{other:?}"),
+    };
+    for (bytes, wanted) in [
+        (&b" \n"[..], other("it is empty")),
+        (b"time,metric\n1,2\n", other("it is no JSON object, and begins with \"time,metric\"")),
+        (b"{\"a\": 1}", other("it is JSON without a `format`")),
+        (b"[1]", other("it is no JSON object, and begins with \"[1]\"")),
+        (b"\xff\x00", other("it is no JSON object, and begins with \"\u{fffd}\u{fffd}\"")),
+        (
+            b"{\"format\": \"x\"}",
+            "its format is \"x\", and \"serin.gate.record/1\" is read: give the file that serin gate run --record wrote"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(told(bytes), (wanted, false));
+    }
+    let (error, is_damaged) = told(&whole[..whole.len() / 2]);
+    assert!(
+        is_damaged && error.starts_with("it is an evidence record that was changed or cut short"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_record_of_nothing_is_valid() {
     let record = judged(&opening(policy(vec![metric("errors")])), &[]);
@@ -121,7 +159,7 @@ fn every_changed_count_is_found_although_the_hash_was_mended() {
         if forged == record {
             continue;
         }
-        let differences = verify(&forged.to_bytes()).unwrap_err();
+        let differences = differences(&forged.to_bytes());
         assert!(differences.iter().all(|difference| difference.path != "hash"), "{differences:?}");
         let is_number = |path: &str| !path.contains("inputs");
         seen_by_numbers += usize::from(differences.iter().any(|difference| is_number(&difference.path)));
@@ -135,7 +173,7 @@ fn what_was_said_cannot_be_changed_either() {
     let forge = |change: &dyn Fn(&mut Record)| {
         let mut forged = record.clone();
         change(&mut forged);
-        verify(&forged.to_bytes()).unwrap_err()
+        differences(&forged.to_bytes())
     };
     let paths = |differences: Vec<serin_gate::record::Difference>| -> Vec<String> {
         differences.into_iter().map(|difference| difference.path).collect()
@@ -224,10 +262,10 @@ fn what_is_no_record_is_told_so() {
         String::from_utf8(judged(&opening(policy(vec![metric("errors")])), &blocks(2, 2, 1)).to_bytes())
             .unwrap();
     for (text, wanted) in [
-        (String::new(), "EOF"),
-        ("{}".to_owned(), "no `format`"),
+        (String::new(), "it is empty"),
+        ("{}".to_owned(), "without a `format`"),
         ("{\"format\":\"other\"}".to_owned(), "\"other\""),
-        ("[".repeat(100_000), "recursion limit"),
+        ("[".repeat(100_000), "no JSON object"),
         (good.replacen("\"policy\":", "\"polity\":", 1), "polity"),
         (good.replacen("\"alpha\":0.05", "\"alpha\":\"much\"", 1), "policy.alpha"),
         (good.replacen("[2,{\"cells\"", "[18446744073709551615,{\"cells\"", 1), "blocks"),
@@ -241,7 +279,7 @@ fn what_is_no_record_is_told_so() {
     // Another way to write the same, with its hash mended, is not the record's text.
     let body = good.rsplit_once("\"hash\"").unwrap().0.replacen("\"alpha\":0.05", "\"alpha\":0.050", 1);
     let mended = format!("{body}\"hash\":\"{}\"}}\n", Query::new("", "", &body).sha256);
-    let differences = verify(mended.as_bytes()).unwrap_err();
+    let differences = differences(mended.as_bytes());
     assert!(differences[0].path.contains("written otherwise"), "{differences:?}");
 }
 
