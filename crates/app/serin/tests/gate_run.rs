@@ -426,3 +426,35 @@ fn an_interrupt_leaves_a_record_of_what_was_judged_and_late_blocks_have_their_ow
     assert_eq!(stages[..20], [(0, Some(500)); 20]);
     assert!(stages[20..].iter().all(|stage| *stage == (1, Some(2500))), "{stages:?}");
 }
+
+#[test]
+fn an_interrupt_while_the_past_is_read_says_that_there_is_no_record() {
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let (_never, answer) = std::sync::mpsc::channel::<()>();
+    let address = format!(
+        "http://{}",
+        fake::serve(move |_| {
+            asked.send(()).unwrap();
+            // It ends with the test.
+            let _ = answer.recv();
+            (503, json!({}))
+        })
+    );
+    let folder = with_queries("");
+    let child = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .args(["gate", "run", "-c", "gate.yaml", "--record", "record.json", "--follow"])
+        .args(["--prometheus", &address])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    was_asked.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    assert!(
+        Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success()
+    );
+    let (code, out, error) = said(&child.wait_with_output().unwrap());
+    assert_eq!((code, &*out), (130, ""), "{error}");
+    assert_eq!(error, "interrupted while the past was read: nothing was judged, and no record was written\n");
+    assert!(!folder.path().join("record.json").exists());
+}

@@ -20,6 +20,8 @@ use super::show::{self, Format};
 /// The exit codes of the verdicts; what cannot be run has 2.
 const FAIL: u8 = 1;
 const HOLD: u8 = 3;
+/// As shells have it for a program that SIGINT ends.
+const INTERRUPTED: u8 = 130;
 const DATA: &str = "Data";
 
 /// Judge a release: one line for each look, then the verdict with what stands behind it
@@ -94,17 +96,24 @@ Judging a release as it happens, from raw counters in Prometheus:
   $ serin gate run --config gate.yaml --prometheus http://localhost:9090 --follow --record record.json
 
 Exit codes:
-  0 PASS, 1 FAIL, 3 HOLD (at the deadline, at the end of the data, or when interrupted), 2 it could not be judged"#;
+  0 PASS, 1 FAIL, 3 HOLD (at the deadline, at the end of the data, or when interrupted), 2 it could not be judged,
+  130 interrupted while the past was read, before the first look: there is no record"#;
 
 pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
     let config = tokio::task::block_in_place(|| args.config.read())?;
     let previous =
         args.previous.as_ref().map(|path| show::read(path).map(|record| record.hash())).transpose()?;
     let book = match &args.counts {
-        Some(counts) => tokio::task::block_in_place(|| files::judge(args, config, counts, previous))?,
+        Some(counts) => {
+            tokio::task::block_in_place(|| files::judge(args, config, counts, previous)).map(Some)?
+        }
         None => live::judge(args, config, previous).await?,
     };
     let record = tokio::task::block_in_place(|| book.close())?;
+    let Some(book) = book else {
+        eprintln!("interrupted while the past was read: nothing was judged, and no record was written");
+        return Ok(INTERRUPTED.into());
+    };
     let verdict = record.outcome.verdict.as_ref().map_or(Word::Hold, serin_gate::Verdict::word);
     show::print(&show::whole(&record, args.output)?)?;
     let step = record.looks.last().map_or(0, |look| look.step as usize);

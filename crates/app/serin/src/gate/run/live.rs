@@ -16,8 +16,43 @@ use super::{RunArgs, queries, step_of};
 /// Parts of the canary's share.
 const WHOLE: f64 = 10_000.0;
 
-pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<String>) -> Result<Book> {
+/// What was judged until the verdict, the end or an interrupt; none when the interrupt came while the past was read.
+pub(super) async fn judge(
+    args: &RunArgs,
+    mut config: Config,
+    previous: Option<String>,
+) -> Result<Option<Book>> {
     let source = args.source.connect()?.context("--prometheus is missing")?;
+    // One wait for both parts, so that no interrupt between them is lost; it listens before anything is asked.
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let opened = tokio::select! {
+        biased;
+        stopped = &mut interrupt => {
+            stopped.context("waiting for an interrupt")?;
+            return Ok(None);
+        }
+        opened = open(args, &mut config, &source, previous) => opened?,
+    };
+    let (mut intake, mut book, stop) = opened;
+    let done = tokio::select! {
+        biased;
+        stopped = &mut interrupt => stopped.context("waiting for an interrupt"),
+        done = go_on(args, &config, &source, &mut intake, &mut book, stop) => done,
+    };
+    if done.is_err() {
+        // What was seen until then is not lost.
+        book.save()?;
+    }
+    done.map(|()| Some(book))
+}
+
+/// Reads the past, and begins the record; with the time at which to stop where nothing is followed.
+async fn open(
+    args: &RunArgs,
+    config: &mut Config,
+    source: &Prometheus,
+    previous: Option<String>,
+) -> Result<(Intake, Book, Timestamp)> {
     let start = args.start.unwrap_or_else(Timestamp::now);
     // What is not followed is judged as far as its outcomes are known.
     let known = Timestamp::now() - SignedDuration::from_secs(config.queries.maturity().into());
@@ -27,9 +62,9 @@ pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<S
         "--start {start} is not before --end {stop}: give the time of the release (outcomes are known until {known})"
     );
     let begin = start - SignedDuration::from_secs(config.queries.history.into());
-    complete(&mut config, &source, begin, start).await?;
+    complete(config, source, begin, start).await?;
     let mut intake = config.intake(begin.into())?;
-    intake_ever(&mut intake, &source, start.into()).await?;
+    intake_ever(&mut intake, source, start.into()).await?;
     let lag = SignedDuration::from_secs(config.queries.lag.into());
     // The block in which the canary began is the first that is judged.
     let length = i64::from(config.policy.block);
@@ -42,22 +77,18 @@ pub(super) async fn judge(args: &RunArgs, mut config: Config, previous: Option<S
         }
         let before = intake.next();
         // No block is sealed that ends after `first`.
-        history.extend(ask(&mut intake, &source, now.into(), &Stage::default()).await?);
+        history.extend(ask(&mut intake, source, now.into(), &Stage::default()).await?);
         ensure!(before < intake.next(), "the past ends at {before}, and the release begins at {first}");
     }
     let roster = intake.roster().clone();
-    let mut recorded = queries(&config);
+    let mut recorded = queries(config);
     if let Some(query) = &args.weight_query {
         recorded.push(Query::new("", "weight", query));
     }
     let history = without_joined(history);
     let opening = Opening { previous, policy: config.policy.clone(), queries: recorded, roster, history };
-    let mut book = Book::open(opening, args.record.clone(), args.quiet)?;
-    tokio::select! {
-        done = go_on(args, &config, &source, &mut intake, &mut book, stop) => done?,
-        stopped = tokio::signal::ctrl_c() => stopped.context("waiting for an interrupt")?,
-    }
-    Ok(book)
+    let book = Book::open(opening, args.record.clone(), args.quiet)?;
+    Ok((intake, book, stop))
 }
 
 /// Block after block until a verdict, the deadline or the end of what is asked for.
