@@ -53,7 +53,8 @@ pub(super) struct RunArgs {
     /// The step of the plan at which the release is, from 1 [default: 1; a file says it in its columns step, from 1, and weight, in percent]
     #[arg(long, value_name = "N", requires = "prometheus", value_parser = clap::value_parser!(u32).range(1..), help_heading = DATA)]
     step: Option<u32>,
-    /// Write the evidence record here: after each look with --follow, otherwise at the end
+    /// Write the evidence record here: at the end, also of an interrupt or error. With --follow it is written before, too:
+    /// after each of the first 32 looks, then whenever there are a sixteenth more, so that a crash loses no more than that
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// The record before this one: the new one names its hash
@@ -109,11 +110,11 @@ pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
         }
         None => live::judge(args, config, previous).await?,
     };
-    let record = tokio::task::block_in_place(|| book.close())?;
     let Some(book) = book else {
         eprintln!("interrupted while the past was read: nothing was judged, and no record was written");
         return Ok(INTERRUPTED.into());
     };
+    let record = tokio::task::block_in_place(|| book.close())?;
     let verdict = record.outcome.verdict.as_ref().map_or(Word::Hold, serin_gate::Verdict::word);
     show::print(&show::whole(&record, args.output)?)?;
     let step = record.looks.last().map_or(0, |look| look.step as usize);

@@ -129,7 +129,7 @@ async fn go_on(
             }
         }
         if args.follow {
-            book.save()?;
+            book.save_when_due()?;
         }
     }
 }
