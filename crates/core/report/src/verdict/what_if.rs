@@ -79,18 +79,78 @@ pub(super) fn pods(record: &Record) -> Vec<String> {
         roster.pods.get(pod as usize).map_or_else(|| format!("number {pod}"), |pod| say::clean(&pod.name))
     };
     let metric = |place: usize| say::clean(&serin_gate::record::metric_name(&record.opening.policy, place));
-    let sentence = |pod: &PodWhatIf| {
-        let (name, metric) = (name(pod.pod), metric(pod.metric));
-        let share = say::number(f64::from(pod.share) / 10.0);
-        let verdict = if pod.without == Word::Fail {
+    let verdict = |without: Word| {
+        if without == Word::Fail {
             "without it the verdict is FAIL too".to_owned()
         } else {
-            format!("without it the verdict would be {}", pod.without.as_str())
-        };
-        format!("pod {name} carries {share} % of the evidence of {metric}; {verdict}")
+            format!("without it the verdict would be {}", without.as_str())
+        }
     };
-    // Those that carry most first. Shares need not add up: without one pod the others' evidence weighs otherwise.
-    let mut pods: Vec<&PodWhatIf> = what_if.pods.iter().collect();
-    pods.sort_by_key(|pod| std::cmp::Reverse(pod.share));
-    pods.into_iter().take(PODS_MAX).map(sentence).collect()
+    let shared = shared(&what_if.pods);
+    let sentence = |(pod, share): &(&PodWhatIf, u32)| {
+        let (name, metric) = (name(pod.pod), metric(pod.metric));
+        let share = match share {
+            0 => "none".to_owned(),
+            tenths => format!("{} %", say::number(f64::from(*tenths) / 10.0)),
+        };
+        format!("pod {name} carries {share} of the evidence of {metric}; {}", verdict(pod.without))
+    };
+    let mut said: Vec<String> = shared.iter().take(PODS_MAX).map(sentence).collect();
+    let others = shared.get(PODS_MAX..).unwrap_or_default();
+    if !others.is_empty() {
+        let rest: u32 = others.iter().map(|(_, share)| share).sum();
+        said.push(format!(
+            "{} more pods carry {} % of it",
+            others.len(),
+            say::number(f64::from(rest) / 10.0)
+        ));
+    }
+    said
+}
+
+/// Each pod with its share of the evidence in thousandths, those with most first. What goes with a pod when it is left out
+/// does not add up to the whole, since the others weigh otherwise then: here it is a share of what goes with all of them, and
+/// the shares add up. A pod without which there is more evidence has none.
+fn shared(pods: &[PodWhatIf]) -> Vec<(&PodWhatIf, u32)> {
+    const WHOLE: u64 = 1000;
+    let goes = |pod: &PodWhatIf| u64::try_from(pod.share).unwrap_or(0);
+    let all: u64 = pods.iter().map(goes).sum();
+    let mut shared: Vec<(&PodWhatIf, u32)> =
+        pods.iter().map(|pod| (pod, (goes(pod) * WHOLE).checked_div(all).unwrap_or(0) as u32)).collect();
+    // What was lost in rounding goes to those that lost most.
+    let lost = WHOLE - shared.iter().map(|(_, share)| u64::from(*share)).sum::<u64>();
+    let mut by_rest: Vec<usize> = (0..pods.len()).collect();
+    by_rest
+        .sort_by_key(|place| std::cmp::Reverse((goes(&pods[*place]) * WHOLE).checked_rem(all).unwrap_or(0)));
+    if 0 < all {
+        by_rest.into_iter().take(lost as usize).for_each(|place| shared[place].1 += 1);
+    }
+    shared.sort_by_key(|(pod, share)| (std::cmp::Reverse(*share), std::cmp::Reverse(pod.share)));
+    shared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(shares: &[i32]) -> Vec<(u32, u32)> {
+        let pod = |(pod, share): (usize, &i32)| PodWhatIf {
+            pod: pod as u32,
+            metric: 0,
+            share: *share,
+            without: Word::Fail,
+        };
+        let pods: Vec<PodWhatIf> = shares.iter().enumerate().map(pod).collect();
+        shared(&pods).iter().map(|(pod, share)| (pod.pod, *share)).collect()
+    }
+
+    #[test]
+    fn shares_of_pods_are_sorted_and_add_up() {
+        assert_eq!(of(&[100, 400, 100]), [(1, 667), (0, 167), (2, 166)]);
+        // More than the whole, and pods that speak against it.
+        assert_eq!(of(&[900, -200, 900, 0]), [(0, 500), (2, 500), (3, 0), (1, 0)]);
+        assert_eq!(of(&[7; 7]).iter().map(|(_, share)| share).sum::<u32>(), 1000);
+        assert_eq!(of(&[0, -3]), [(0, 0), (1, 0)]);
+        assert_eq!(of(&[]), []);
+    }
 }
