@@ -37,3 +37,23 @@ impl Trouble {
         .into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_trouble_has_its_words_alone_and_the_code_of_sysexits() {
+        let why = || "why".to_owned();
+        for (trouble, code) in [
+            (Trouble::Usage(why()), 64),
+            (Trouble::Data(why()), 65),
+            (Trouble::NoInput(why()), 66),
+            (Trouble::Unavailable(why()), 69),
+            (Trouble::Output(why()), 74),
+        ] {
+            assert_eq!(trouble.to_string(), "why");
+            assert_eq!(format!("{:?}", trouble.code()), format!("{:?}", ExitCode::from(code)), "{trouble:?}");
+        }
+    }
+}

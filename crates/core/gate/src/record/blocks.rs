@@ -298,8 +298,17 @@ mod tests {
         let cell = (0..5u32, flags, value()).prop_map(|(pod, flags, value)| Cell { pod, flags, value });
         prop_oneof![
             4 => proptest::collection::vec(cell, 0..5).prop_map(Seen::Cells),
-            1 => Just(Seen::Trouble(Trouble::Absent(Part::All))),
+            1 => prop_oneof![
+                Just(Part::All),
+                Just(Part::NumeratorNeverSeen),
+                Just(Part::Denominator),
+                Just(Part::Edges),
+            ]
+            .prop_map(|part| Seen::Trouble(Trouble::Absent(part))),
             1 => "[a-z]{0,5}".prop_map(|text| Seen::Trouble(Trouble::Provider(text))),
+            1 => "[a-z]{0,5}".prop_map(|text| Seen::Trouble(Trouble::ArmsMixed(text))),
+            1 => any::<i64>().prop_map(|seconds| Seen::Trouble(Trouble::ClockSkew(seconds))),
+            1 => Just(Seen::Trouble(Trouble::Stale)),
         ]
     }
 

@@ -34,7 +34,7 @@ pub use marks::{Interval, Mark, MarkedMetric};
 pub use text::{BYTES_MAX, ReadError};
 pub use verify::{Difference, Refusal, Verified, verify};
 pub use what_if::{MetricWhatIf, PodWhatIf, WhatIf};
-pub use words::{cause, hold, metric_name, reasons};
+pub use words::{Silent, cause, hold, metric_name, reasons, silent};
 
 /// What a record is called in its first line; another form of it gets another number.
 pub const FORMAT: &str = "serin.gate.record/1";
@@ -148,6 +148,12 @@ impl Record {
         roster.pods.extend(self.blocks.iter().flat_map(|block| block.joined.iter().cloned()));
         roster
     }
+
+    /// In which versions the last block has nothing of a metric.
+    #[must_use]
+    pub fn silent(&self, metric: usize) -> Option<Silent> {
+        silent(self.blocks.last()?, &self.roster(), metric)
+    }
 }
 
 /// Why a block cannot be recorded.
@@ -236,6 +242,7 @@ impl Recorder {
         }
         let policy = &self.opening.policy;
         let verdict = self.looks.last().map(|look| look.verdict.clone());
+        let silent = |metric| silent(self.blocks.last()?, gate.roster(), metric);
         Record {
             engine: ENGINE.to_owned(),
             opening: self.opening.clone(),
@@ -245,7 +252,7 @@ impl Recorder {
             marks,
             outcome: Outcome {
                 rule: verdict.as_ref().map_or("none", rule).to_owned(),
-                reasons: verdict.as_ref().map_or_else(Vec::new, |verdict| reasons(verdict, policy)),
+                reasons: verdict.as_ref().map_or_else(Vec::new, |verdict| reasons(verdict, policy, silent)),
                 bars: bars(policy),
                 verdict,
             },

@@ -1,7 +1,7 @@
 //! Verdicts and their reasons in words.
 
 use crate::{
-    block::Part,
+    block::{Arm, Block, Part, Roster, Seen, Trouble, Value},
     hold::{Cause, Hold, Lack, Verdict},
     policy::Policy,
 };
@@ -12,13 +12,51 @@ pub fn metric_name(policy: &Policy, place: usize) -> String {
     policy.metrics.get(place).map_or_else(|| format!("number {place}"), |metric| metric.name.clone())
 }
 
-/// Why that verdict, in sentences.
+/// The versions in which nothing was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silent {
+    /// The canary alone.
+    Canary,
+    /// The stable version alone.
+    Stable,
+    /// Both.
+    Both,
+}
+
+/// The versions of which a block has nothing for a metric, pods that are warming up left out; none where both have something,
+/// or the metric could not be read.
 #[must_use]
-pub fn reasons(verdict: &Verdict, policy: &Policy) -> Vec<String> {
+pub fn silent(block: &Block, roster: &Roster, metric: usize) -> Option<Silent> {
+    let cells = match block.metrics.get(metric) {
+        None | Some(Seen::Trouble(Trouble::Absent(Part::All))) => return Some(Silent::Both),
+        Some(Seen::Trouble(_)) => return None,
+        Some(Seen::Cells(cells)) => cells,
+    };
+    let has = |arm: Arm| {
+        let is_of = |pod: u32| roster.pods.get(pod as usize).is_some_and(|pod| pod.arm == arm);
+        cells.iter().filter(|cell| !cell.flags.warm && is_of(cell.pod)).any(|cell| match &cell.value {
+            Value::Count { n, .. } | Value::Latency { n, .. } => 0 < *n,
+            Value::Gauge { .. } => true,
+        })
+    };
+    match (has(Arm::Canary), has(Arm::Stable)) {
+        (true, true) => None,
+        (false, true) => Some(Silent::Canary),
+        (true, false) => Some(Silent::Stable),
+        (false, false) => Some(Silent::Both),
+    }
+}
+
+/// Why that verdict, in sentences; `silent` tells of a metric what [`silent()`] does.
+#[must_use]
+pub fn reasons(verdict: &Verdict, policy: &Policy, silent: impl Fn(usize) -> Option<Silent>) -> Vec<String> {
     match verdict {
         Verdict::Pass => vec!["every guard metric is shown to be no worse than its margin".to_owned()],
         Verdict::Fail(causes) => causes.iter().map(|each| cause(each, policy)).collect(),
-        Verdict::Hold(reason) => vec![hold(reason, policy)],
+        Verdict::Hold(reason) => {
+            let silent = if let Hold::NoExposure { metric } = reason { silent(*metric) } else { None };
+            vec![hold(reason, policy, silent)]
+        }
     }
 }
 
@@ -44,9 +82,9 @@ pub fn cause(cause: &Cause, policy: &Policy) -> String {
     }
 }
 
-/// What is missing for a verdict.
+/// What is missing for a verdict; `silent` is where nothing was counted.
 #[must_use]
-pub fn hold(hold: &Hold, policy: &Policy) -> String {
+pub fn hold(hold: &Hold, policy: &Policy, silent: Option<Silent>) -> String {
     let name = |place: usize| metric_name(policy, place);
     let share = |parts: u32| format!("{}.{:02} %", parts / 100, parts % 100);
     match hold {
@@ -75,7 +113,13 @@ pub fn hold(hold: &Hold, policy: &Policy) -> String {
             format!("{}: {what}", name(*metric))
         }
         Hold::NoExposure { metric } => {
-            format!("{}: nothing was counted, in one version or in both", name(*metric))
+            let what = match silent {
+                Some(Silent::Canary) => "in the canary: does it get traffic?",
+                Some(Silent::Stable) => "in the stable version: does it still get traffic?",
+                Some(Silent::Both) => "in either version: is there traffic, and are the data of this time?",
+                None => "in one version or in both",
+            };
+            format!("{}: nothing was counted {what}", name(*metric))
         }
         Hold::SplitWrong { observed, intended } => format!(
             "the canary gets {} of the requests, and should get {}: the router does not do what it was told",
@@ -106,7 +150,8 @@ pub fn hold(hold: &Hold, policy: &Policy) -> String {
             metric.map_or(what.clone(), |metric| format!("{}: {what}", name(metric)))
         }
         Hold::ClockSkew { metric, seconds } => {
-            format!("{}: the source's clock is {seconds} s ahead of the gate's", name(*metric))
+            let side = if *seconds < 0 { "behind" } else { "ahead of" };
+            format!("{}: the source's clock is {} s {side} the gate's", name(*metric), seconds.unsigned_abs())
         }
         Hold::MinimumTime { have, need } => format!("{have} s of the step's {need} s have passed"),
     }

@@ -6,5 +6,6 @@ mod backtest;
 mod ground;
 mod plan;
 mod record;
+mod troubles;
 mod verdicts;
 mod what_if;

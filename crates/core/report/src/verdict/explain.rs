@@ -28,9 +28,9 @@ pub fn explain(record: &Record, name: &str, width: usize) -> Option<String> {
     paragraph(vec![what_was_seen(&row), lies(&row), span_of(record)]);
     paragraph(vec![worse(&row), no_worse(&row)]);
     paragraph(vec![what_counts(record, &row)]);
-    if let Some(hold) = &row.look.hold {
-        let why = say::clean(&serin_gate::record::hold(hold, &record.opening.policy));
-        paragraph(vec![format!("It cannot pass now ({}): {why}.", hold.name())]);
+    if let Some((name, why)) = &row.why {
+        let stop = if why.ends_with('?') { "" } else { "." };
+        paragraph(vec![format!("It cannot pass now ({name}): {why}{stop}")]);
     }
     paragraph(edges(&row));
     let sentences = what_if::of(record, &row);
@@ -103,9 +103,10 @@ fn no_worse(row: &Row) -> String {
         String::new()
     };
     format!(
-        "That it is not {} times worse{floor} fits this step's data {} times as well as that it is; PASS needs {}, {verb}.",
-        ratio(row.metric.margin),
+        "That it is not {} times worse{floor} fits this step's data {} times as well as that it is; PASS {}needs {}, {verb}.",
+        ratio(row.margin),
         odds(row.look.no_worse),
+        if row.margin > row.metric.margin { "of this step " } else { "" },
         odds(bar)
     )
 }

@@ -1,6 +1,6 @@
 //! The report as one page of HTML: no scripts, nothing from elsewhere, light and dark as the reader prefers.
 
-use serin_gate::record::{self, Record};
+use serin_gate::record::Record;
 
 use super::{Row, against, icon, ratio, reasons, rows, share, span, svg, what_if, word};
 use crate::judgement::{
@@ -62,7 +62,7 @@ fn table(rows: &[Row]) -> String {
                 escape(&row.title()),
                 badge(row),
                 ratio(row.metric.tolerated),
-                ratio(row.metric.margin),
+                ratio(row.margin),
                 against(row.look.harm, row.bars.harm),
             ),
         );
@@ -77,9 +77,8 @@ fn badge(row: &Row) -> String {
 
 fn section(record: &Record, row: &Row) -> String {
     let mut text = format!("<section id=m{}>\n<h2>{} {}</h2>\n", row.place, escape(&row.title()), badge(row));
-    if let Some(hold) = &row.look.hold {
-        let why = say::clean(&record::hold(hold, &record.opening.policy));
-        say::add(&mut text, format_args!("<p>{}</p>\n", escape(&why)));
+    if let Some((_, why)) = &row.why {
+        say::add(&mut text, format_args!("<p>{}</p>\n", escape(why)));
     }
     if let Some([x, n, y, m]) = row.counts() {
         let is_share = row.metric.is_share || row.edge.is_some();

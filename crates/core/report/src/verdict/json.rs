@@ -36,6 +36,7 @@ fn metric(row: &Row) -> Value {
         "class": row.class(),
         "standing": row.standing().1,
         "edge": row.edge,
+        "margin": row.margin,
         "ratio": ratio.map(|(best, _)| best),
         "interval": ratio.map(|(_, (low, high))| [low, high]),
         "logWorse": row.look.harm,

@@ -27,7 +27,7 @@ pub fn markdown(record: &Record) -> String {
                 "| {} | {mark} {standing} | {best} | {interval} | {} | {} | {} | {no_worse} |\n",
                 escape(&row.title()),
                 ratio(row.metric.tolerated),
-                ratio(row.metric.margin),
+                ratio(row.margin),
                 against(row.look.harm, row.bars.harm),
             ),
         );

@@ -43,6 +43,10 @@ struct Row<'a> {
     edge: Option<f64>,
     line: usize,
     marked: Option<&'a MarkedMetric>,
+    /// The margin that the step of this look has to show.
+    margin: f64,
+    /// Why it cannot pass now, by name and in words.
+    why: Option<(&'static str, String)>,
 }
 
 fn word(record: &Record) -> Word {
@@ -52,7 +56,7 @@ fn word(record: &Record) -> Word {
 fn rows(record: &Record) -> Vec<Row<'_>> {
     let Some(look) = record.looks.last() else { return Vec::new() };
     let marked = record.marks.last();
-    let policy = &record.opening.policy;
+    let (policy, step) = (&record.opening.policy, look.step as usize);
     let metrics = look.metrics.iter().zip(&policy.metrics).zip(record::bars(policy)).enumerate();
     metrics
         .map(|(place, ((look, metric), bars))| {
@@ -60,7 +64,12 @@ fn rows(record: &Record) -> Vec<Row<'_>> {
             let edge =
                 if let Kind::Latency { edges, .. } = &metric.kind { edges.get(line).copied() } else { None };
             let marked = marked.and_then(|mark| mark.metrics.get(place));
-            Row { place, metric, name: say::clean(&metric.name), look, bars, edge, line, marked }
+            let margin = serin_gate::margin_in_step(metric, step, policy.steps.len());
+            let why = look
+                .hold
+                .as_ref()
+                .map(|hold| (hold.name(), say::clean(&record::hold(hold, policy, record.silent(place)))));
+            Row { place, metric, name: say::clean(&metric.name), look, bars, edge, line, marked, margin, why }
         })
         .collect()
 }
@@ -135,6 +144,14 @@ impl Row<'_> {
         } else {
             ("~", "not shown yet", Hue::Yellow)
         }
+    }
+
+    /// The margin of this step, with that of the last one where they differ.
+    fn margin(&self) -> String {
+        if self.margin <= self.metric.margin {
+            return format!("margin {}", ratio(self.margin));
+        }
+        format!("margin {} in this step, {} in the last one", ratio(self.margin), ratio(self.metric.margin))
     }
 
     /// The name with the edge that is meant.

@@ -148,7 +148,7 @@ pub(super) fn ratio_of(row: &Row) -> String {
         tenth(SIDE + share * (WIDTH - 2.0 * SIDE))
     };
     let mut body = String::new();
-    let (tolerated, margin) = (row.metric.tolerated, row.metric.margin);
+    let (tolerated, margin) = (row.metric.tolerated, row.margin);
     // The side that is worse is to the right, or to the left when fewer are worse.
     let (worse_from, worse_to) =
         if row.metric.down_is_bad { (x(0.0625), x(1.0 / margin)) } else { (x(margin), x(16.0)) };

@@ -1,7 +1,7 @@
 //! The report for a terminal, and the line that is told after each look.
 
 use serin_gate::{
-    Look, Policy, Verdict,
+    Block, Gate, Look, Verdict,
     record::{self, Record},
 };
 
@@ -39,18 +39,18 @@ fn metric(record: &Record, row: &Row, paint: Paint, width: usize) -> String {
     let (mark, standing, hue) = row.standing();
     let label = paint.paint(Some(hue), &format!("{mark} {standing}"));
     let mut text = format!("{label}  {}  ({})\n", row.title(), row.class());
-    if let Some(hold) = &row.look.hold {
-        text += &field(width, "hold", &say::clean(&record::hold(hold, &record.opening.policy)));
+    if let Some((_, why)) = &row.why {
+        text += &field(width, "hold", why);
     }
     let metric = row.metric;
-    let limits = format!("tolerated {}, margin {}", ratio(metric.tolerated), ratio(metric.margin));
+    let limits = format!("tolerated {}, {}", ratio(metric.tolerated), row.margin());
     match row.ratio() {
         Some((best, interval)) => {
             let numbers =
                 format!("{}; 95 % at every look: {}; {limits}", ratio(best), super::interval(interval));
             text += &field(width, "ratio", &numbers);
             let axis =
-                chart::axis(best, interval, (metric.tolerated, metric.margin), metric.down_is_bad, PICTURE);
+                chart::axis(best, interval, (metric.tolerated, row.margin), metric.down_is_bad, PICTURE);
             say::add(&mut text, format_args!("{}{axis}\n", " ".repeat(INDENT)));
         }
         None => text += &field(width, "ratio", &format!("nothing is known yet; {limits}")),
@@ -85,20 +85,22 @@ fn metric(record: &Record, row: &Row, paint: Paint, width: usize) -> String {
     text
 }
 
-/// One line about one look: time, verdict, and each metric's evidence.
+/// One line about the look after a block: time, verdict, and each metric's evidence.
 #[must_use]
-pub fn line(look: &Look, policy: &Policy, paint: Paint) -> String {
+pub fn line(look: &Look, block: &Block, gate: &Gate, paint: Paint) -> String {
+    let policy = gate.policy();
     let (mark, hue) = icon(look.verdict.word());
     let verdict = paint.paint(Some(hue), &format!("{mark} {:<4}", look.verdict.word().as_str()));
     let metric = |(look, metric): (&serin_gate::MetricLook, &serin_gate::policy::Metric)| {
         format!("{} worse {} ok {}", say::clean(&metric.name), odds(look.harm), odds(look.no_worse))
     };
     let metrics: Vec<String> = look.metrics.iter().zip(&policy.metrics).map(metric).collect();
+    let silent = |metric| record::silent(block, gate.roster(), metric);
     let why = match &look.verdict {
         Verdict::Pass => String::new(),
         verdict => {
             let reasons: Vec<String> =
-                record::reasons(verdict, policy).iter().map(|reason| say::clean(reason)).collect();
+                record::reasons(verdict, policy, silent).iter().map(|reason| say::clean(reason)).collect();
             format!("  {}", reasons.join("; "))
         }
     };

@@ -10,23 +10,19 @@ use crate::paint::Paint;
 
 /// A judgement of errors and of a histogram, in which the canary has `bad` errors in each block; `names` are the users'.
 fn record_of(blocks: i64, bad: u64, name: &str) -> Record {
-    let metric = |name: &str, kind: Kind| Metric {
-        name: name.to_owned(),
-        class: Class::Guard,
-        kind,
-        tolerated: 1.1,
-        margin: 2.0,
-        floor: 0.0,
-        weight: 1.0,
-        down_is_bad: false,
-        is_share: true,
-    };
+    let steps = vec![Step { weight: 2500, minimum: 0 }];
+    recorded(steps, blocks, name, |pod| Value::Count { x: if pod < 6 { 1 } else { bad }, n: 100 })
+}
+
+/// The same with other steps and other errors of each pod: six of the stable version, then three of the canary.
+fn recorded(steps: Vec<Step>, blocks: i64, name: &str, errors: impl Fn(u32) -> Value) -> Record {
+    let metric = |name: &str, kind: Kind| Metric { kind, ..Metric::guard(name) };
     let latency = Kind::Latency { edges: vec![0.25, 1.0], thresholds: vec![0] };
     let policy = Policy {
         block: 15,
         alpha: 0.05,
         beta: 0.05,
-        steps: vec![Step { weight: 2500, minimum: 0 }],
+        steps,
         deadline: 3600,
         minimum_exposure: 50,
         blackhole: 60,
@@ -42,7 +38,6 @@ fn record_of(blocks: i64, bad: u64, name: &str) -> Record {
             Seen::Cells((0..pods).map(|pod| Cell { pod, flags: Flags::default(), value: of(pod) }).collect())
         };
         let slow = u64::from((number + 7) % 2 == 0);
-        let errors = |pod: u32| Value::Count { x: if pod < 6 { 1 } else { bad }, n: 100 };
         Block {
             start: Moment::from_secs((1_000_000 + number) * 15),
             step: 0,
@@ -87,6 +82,57 @@ fn the_terminal_says_what_was_judged_and_what_would_change_it() {
         assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 105), "{text}");
+}
+
+#[test]
+fn an_early_step_is_told_with_the_margin_that_it_has_to_show() {
+    let step = |weight: u32| Step { weight, minimum: 0 };
+    let equal = |_| Value::Count { x: 1, n: 100 };
+    let early = recorded(vec![step(500), step(2500)], 12, "errors", equal);
+    let last = recorded(vec![step(2500)], 12, "errors", equal);
+    for (record, limits, sentence, margin) in [
+        (&early, "margin 3 in this step, 2 in the last one", "That it is not 3 times worse", 3.0),
+        (&last, "tolerated 1.1, margin 2\n", "That it is not 2 times worse", 2.0),
+    ] {
+        let text = terminal(record, Paint::Plain, 200);
+        assert!(text.contains(limits), "{text}");
+        let text = explain(record, "errors", 200).unwrap();
+        assert!(text.contains(sentence), "{text}");
+        let row = format!("| 1.1 | {margin} |");
+        assert!(markdown(record).contains(&row), "{}", markdown(record));
+        assert!(
+            html(record).contains(&format!("<td class=n>1.1<td class=n>{margin}<td")),
+            "{}",
+            html(record)
+        );
+        let value: serde_json::Value = serde_json::from_str(&json(record)).unwrap();
+        assert_eq!(value["metrics"][0]["margin"], margin);
+    }
+}
+
+#[test]
+fn without_exposure_it_is_said_in_which_version_everywhere() {
+    let steps = || vec![Step { weight: 2500, minimum: 0 }];
+    let silent = |from: u32, to: u32| {
+        move |pod: u32| Value::Count { x: 0, n: if (from..to).contains(&pod) { 0 } else { 100 } }
+    };
+    for (from, to, wanted) in [
+        (6, 9, "errors: nothing was counted in the canary: does it get traffic?"),
+        (0, 6, "errors: nothing was counted in the stable version: does it still get traffic?"),
+        (
+            0,
+            9,
+            "errors: nothing was counted in either version: is there traffic, and are the data of this time?",
+        ),
+    ] {
+        let record = recorded(steps(), 3, "errors", silent(from, to));
+        assert_eq!(record.outcome.reasons, [wanted]);
+        for text in
+            [terminal(&record, Paint::Plain, 200), explain(&record, "errors", 200).unwrap(), html(&record)]
+        {
+            assert!(text.contains(wanted), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Book {
         let look = self.gate.look(block, &mut self.priors);
         self.recorder.add(block, &look, &self.gate)?;
         if !self.is_quiet {
-            eprintln!("{}", line(&look, self.gate.policy(), show::paint_of(&std::io::stderr())));
+            eprintln!("{}", line(&look, block, &self.gate, show::paint_of(&std::io::stderr())));
         }
         Ok(self.next(&look))
     }
