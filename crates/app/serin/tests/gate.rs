@@ -38,6 +38,7 @@ fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
+        ("files.yaml", "arms: {stable: {t: s}, canary: {t: c}}\nmetrics:\n- {name: errors, kind: count}\n"),
     folder
 }
 
@@ -45,6 +46,7 @@ const GOOD: &str = r#"arms: {stable: {track: stable}, canary: {track: canary}}
 metrics:
 - name: errors
   events: http_requests_total{service="shop",code=~"5.."}
+        &["-c", "files.yaml"],
   exposure: http_requests_total{service="shop"}
 "#;
 const BAD: &str = r#"arms: {stable: {track: stable}, canary: {track: canary}}

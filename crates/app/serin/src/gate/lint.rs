@@ -7,19 +7,22 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serin_gate::config::Config;
 use serin_gate::intake::series;
-use serin_gate::lint::{Finding, Sample, fixed, live, questions};
+use serin_gate::lint::{Finding, Sample, fixed, is_for_files, live, questions};
 use serin_report::judgement::harmless;
 use serin_sources::Prometheus;
 
 use super::args::{ConfigArgs, SourceArgs};
 use super::{files, show};
 
+/// What is said of a configuration without queries.
+const FOR_FILES: &str = "no metric has a query: it is for --counts only\n";
 /// The exit code when something was found.
 const FOUND: u8 = 1;
 
 /// Find what makes a gate.yaml judge badly: windows that overlap, rates, ratios, arms that are not apart
 ///
-/// Without a Prometheus its queries are read; with one, what they give is looked at too. Nothing is written anywhere.
+/// Without a Prometheus its queries are read; with one, what they give is looked at too. A gate.yaml without any query is for
+/// files of counts alone (--counts), and is told so. Nothing is written anywhere.
 #[derive(Args)]
 #[command(after_help = "Exit codes: 0 nothing found, 1 something found, 2 it could not be looked at.")]
 pub(super) struct LintArgs {
@@ -43,14 +46,17 @@ enum Format {
 pub(super) async fn run(args: &LintArgs) -> Result<ExitCode> {
     let config = tokio::task::block_in_place(|| args.config.read())?;
     let source = tokio::task::block_in_place(|| args.source.connect())?;
-    let mut findings = fixed(&config);
+    let mut findings = fixed(&config, source.is_some());
     if let Some(source) = &source {
         findings.extend(live(&config, &ask(&config, source).await?));
     }
     findings.sort_by_key(|finding| finding.line);
     let text = match args.output {
         Format::Json => serde_json::to_string_pretty(&findings)? + "\n",
-        Format::Text => text(&files::name(&args.config.config), &findings),
+        Format::Text => {
+            let for_files = source.is_none() && is_for_files(&config);
+            text(&files::name(&args.config.config), &findings) + if for_files { FOR_FILES } else { "" }
+        }
     };
     show::print(text.as_bytes())?;
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { FOUND.into() })

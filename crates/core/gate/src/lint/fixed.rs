@@ -58,9 +58,22 @@ impl Found<'_> {
     }
 }
 
-/// Everything that can be found without data, in the order of the file.
+/// Whether no metric has a query, so that the data can only come from a file of counts.
 #[must_use]
-pub fn fixed(config: &Config) -> Vec<Finding> {
+pub fn is_for_files(config: &Config) -> bool {
+    config.queries.metrics.iter().all(|query| match &query.source {
+        Source::Count { events, exposure } => {
+            events.is_none() && !matches!(exposure, Some(Exposure::Query(_)))
+        }
+        Source::Latency { histogram, .. } => histogram.is_none(),
+        Source::Gauge { gauge } => gauge.is_none(),
+    })
+}
+
+/// Everything that can be found without data, in the order of the file. Queries are missed where some metric has one, or
+/// where a Prometheus `is_asked`.
+#[must_use]
+pub fn fixed(config: &Config, is_asked: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(query) = &config.queries.pod_start {
         findings.extend(of_query(config, "", Place::PodStart, query));
@@ -80,6 +93,9 @@ pub fn fixed(config: &Config) -> Vec<Finding> {
     }
     let metrics = config.policy.metrics.iter().zip(&config.queries.metrics);
     findings.extend(metrics.filter_map(|(metric, query)| of_maturity(metric, query)));
+    if !is_asked && is_for_files(config) {
+        findings.retain(|finding| finding.rule != Rule::MissingQuery);
+    }
     if !config.policy.metrics.iter().any(|metric| metric.class == Class::Guard) {
         findings.push(Finding {
             line: 0,

@@ -10,7 +10,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use fixed::fixed;
+pub use fixed::{fixed, is_for_files};
 pub use live::{Sample, live, questions};
 
 /// What may be wrong.

@@ -67,14 +67,14 @@ fn each_rule_without_data_finds_what_it_is_for_and_nothing_else() {
         ("histogram: h_sum".to_owned(), "3:histogram histogram-part"),
         ("class: watch, gauge: g".to_owned(), "0:metrics no-guard"),
     ] {
-        let findings = fixed(&config(&keys));
+        let findings = fixed(&config(&keys), true);
         assert_eq!(names(&findings), wanted, "{keys}");
         assert!(findings.iter().all(|finding| !finding.what.is_empty() && !finding.mend.is_empty()));
     }
     let text = format!("podStart: 'rate(a[1s])'\n{ARMS}metrics: [{{name: m, gauge: g}}]");
-    let findings = fixed(&Config::read(&text, &Overrides::default()).unwrap());
+    let findings = fixed(&Config::read(&text, &Overrides::default()).unwrap(), true);
     assert_eq!(names(&findings), "1:podStart rate-of-counts");
-    let summed = &fixed(&config("gauge: 'sum by (pod) (g)'"))[0];
+    let summed = &fixed(&config("gauge: 'sum by (pod) (g)'"), true)[0];
     assert!(summed.what.contains("takes the label track away"), "{summed:?}");
 }
 
@@ -143,4 +143,25 @@ fn a_threshold_that_is_no_edge_is_told_with_its_neighbours() {
     let found = shown(&config("histogram: h, thresholds: [0.25]"), &all);
     assert_eq!(names(&found), "3:histogram edges");
     assert!(found[0].what.ends_with("take 0.1 or 0.5"), "{found:?}");
+}
+
+#[test]
+fn queries_are_missed_only_where_they_are_meant_to_be_asked() {
+    let config =
+        |metrics: &str| Config::read(&format!("{ARMS}metrics:\n{metrics}"), &Overrides::default()).unwrap();
+    let (without, with) =
+        ("- {name: a, kind: count}\n- {name: b, kind: gauge}\n", "- {name: c, histogram: h}\n");
+    let (files, mixed) = (config(without), config(&format!("{without}{with}")));
+    assert!(is_for_files(&files) && !is_for_files(&mixed) && !is_for_files(&config(with)));
+    let missing = "3:events missing-query, 4:gauge missing-query";
+    for (config, is_asked, wanted) in
+        [(&files, false, ""), (&files, true, missing), (&mixed, false, missing), (&mixed, true, missing)]
+    {
+        assert_eq!(names(&fixed(config, is_asked)), wanted, "{is_asked}");
+    }
+    // What else is wrong is told of a file too.
+    assert_eq!(
+        names(&fixed(&config("- {name: a, kind: count, class: note}\n"), false)),
+        "0:metrics no-guard"
+    );
 }
