@@ -130,19 +130,19 @@ fn a_record_is_explained_in_every_form() {
     assert!(picture.stdout.starts_with(b"\x89PNG"));
     let (code, out, _) = said(&explain(&["errors"]));
     assert!(code == 0 && out.starts_with("errors: worse\n") && out.contains("FAIL needs 20"), "{out}");
+    for format in ["html", "svg", "png", "markdown", "json"] {
+        let (code, out, error) = said(&explain(&["errors", "-o", format]));
+        assert!(
+            code == 2 && out.is_empty() && error.contains("\"errors\" is explained as text only"),
+            "{error}"
+        );
+    }
+    let (_, help, _) = said(&explain(&["--help"]));
+    assert!(help.contains("Explain this metric, in plain words: as text only"), "{help}");
     let (code, _, error) = said(&explain(&["latency"]));
     assert!(code == 2 && error.contains("no metric \"latency\": the record has errors"), "{error}");
 }
 
-#[test]
-fn records_are_a_chain_and_one_that_was_changed_is_told() {
-    let folder = folder();
-    let run = |counts: &str, more: &[&str]| {
-        let arguments = ["gate", "run", "-q", "-c", "gate.yaml", "--history", "past.csv", "--counts", counts];
-        said(&serin(folder.path(), &[&arguments[..], more].concat())).0
-    };
-    assert_eq!(run("equal.csv", &["--record", "one.json"]), 0);
-    assert_eq!(run("worse.csv", &["--record", "two.json", "--previous", "one.json"]), 1);
 #[test]
 fn what_is_no_record_is_an_error_of_one_line_and_not_a_record_that_differs() {
     let folder = folder();
@@ -179,6 +179,15 @@ fn what_is_no_record_is_an_error_of_one_line_and_not_a_record_that_differs() {
     }
 }
 
+#[test]
+fn records_are_a_chain_and_one_that_was_changed_is_told() {
+    let folder = folder();
+    let run = |counts: &str, more: &[&str]| {
+        let arguments = ["gate", "run", "-q", "-c", "gate.yaml", "--history", "past.csv", "--counts", counts];
+        said(&serin(folder.path(), &[&arguments[..], more].concat())).0
+    };
+    assert_eq!(run("equal.csv", &["--record", "one.json"]), 0);
+    assert_eq!(run("worse.csv", &["--record", "two.json", "--previous", "one.json"]), 1);
     assert_eq!(said(&serin(folder.path(), &["verify", "one.json", "two.json"])).0, 0);
     let (code, out, _) = said(&serin(folder.path(), &["verify", "two.json", "one.json"]));
     assert!(code == 1 && out.contains("which is not the record before it"), "{out}");

@@ -33,9 +33,9 @@ const DIFFERS: u8 = 1;
 pub(crate) struct ExplainArgs {
     /// The record that serin gate run wrote; - is standard input
     record: PathBuf,
-    /// Explain this metric
+    /// Explain this metric, in plain words: as text only, without -o
     metric: Option<String>,
-    /// What to print
+    /// What to print of the whole; a single metric has text only
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }
