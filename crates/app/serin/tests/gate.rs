@@ -2,51 +2,24 @@
 
 #![allow(clippy::unwrap_used)] // also in what the tests share
 
-use std::fmt::Write as _;
+mod common;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use common::files;
 use serde_json::{Value, json};
 
-/// Runs `serin gate` in `folder`; all that came of it as text.
+/// All that comes of `serin gate` in `folder`.
 fn session(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
-        .arg("gate")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments ends without reading.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let mut text =
-        format!("$ serin gate {}\n{}", arguments.join(" "), String::from_utf8(output.stdout).unwrap());
-    for line in String::from_utf8(output.stderr).unwrap().lines() {
-        writeln!(text, "! {line}").unwrap();
-    }
-    writeln!(text, "exit {}\n", output.status.code().unwrap()).unwrap();
-    text
-}
-
-fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-        ("files.yaml", "arms: {stable: {t: s}, canary: {t: c}}\nmetrics:\n- {name: errors, kind: count}\n"),
-    folder
+    common::session(folder, "gate", arguments, input)
 }
 
 const GOOD: &str = r#"arms: {stable: {track: stable}, canary: {track: canary}}
 metrics:
 - name: errors
   events: http_requests_total{service="shop",code=~"5.."}
-        &["-c", "files.yaml"],
   exposure: http_requests_total{service="shop"}
 "#;
 const BAD: &str = r#"arms: {stable: {track: stable}, canary: {track: canary}}
@@ -65,6 +38,7 @@ fn what_is_found_has_its_line_its_reason_and_its_mend() {
         ("broken.yaml", &GOOD.replace("exposure", "exposition")),
         ("no-arms.yaml", GOOD.split_once('\n').unwrap().1),
         ("empty", "\n"),
+        ("files.yaml", "arms: {stable: {t: s}, canary: {t: c}}\nmetrics:\n- {name: errors, kind: count}\n"),
     ]);
     let run = |arguments: &[&str]| session(folder.path(), &[&["lint"], arguments].concat(), GOOD);
     let mut text = String::new();
@@ -72,6 +46,7 @@ fn what_is_found_has_its_line_its_reason_and_its_mend() {
         &["-c", "good.yaml"][..],
         &["-c", "-"],
         &["-c", "good.yaml", "-o", "json"],
+        &["-c", "files.yaml"],
         &["-c", "bad.yaml"],
         &["-c", "bad.yaml", "-o", "json"],
         &["-c", "broken.yaml"],

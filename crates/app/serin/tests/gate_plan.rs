@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // also in what the tests share
 
+mod common;
+
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::files;
 use serde_json::{Value, json};
 
 const COUNTED: &str = "arms: {stable: {track: stable}, canary: {track: canary}}
@@ -29,33 +31,9 @@ metrics:
 /// 2026-01-15T08:00:00Z.
 const BEGIN: i64 = 1_768_464_000;
 
-/// Runs `serin gate` in `folder`; exit code and all that came of it as text.
+/// All that comes of `serin gate` in `folder`.
 fn session(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_serin"))
-        .arg("gate")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let shown: Vec<String> = arguments
-        .iter()
-        .map(|word| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() })
-        .collect();
-    let mut text = format!("$ serin gate {}\n{}", shown.join(" "), String::from_utf8(output.stdout).unwrap());
-    for line in String::from_utf8(output.stderr).unwrap().lines() {
-        writeln!(text, "! {line}").unwrap();
-    }
-    writeln!(text, "exit {}\n", output.status.code().unwrap()).unwrap();
-    text
-}
-
-fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    folder
+    common::session(folder, "gate", arguments, "")
 }
 
 /// A fixed mixing of bits (Steele, Lea & Flood 2014), so that the counts look like chance and are always the same.

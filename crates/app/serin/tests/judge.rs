@@ -2,47 +2,22 @@
 
 #![allow(clippy::unwrap_used)] // also in what the tests share
 
+mod common;
 mod fake;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use common::files;
 use serde_json::{Value, json};
 
 /// The examples of the documentation.
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/judge");
 
-/// Runs `serin judge` in `folder`; all that came of it as text.
+/// All that comes of `serin judge` in `folder`.
 fn session(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
-        .arg("judge")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments ends without reading.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let mut text =
-        format!("$ serin judge {}\n{}", arguments.join(" "), String::from_utf8(output.stdout).unwrap());
-    for line in String::from_utf8(output.stderr).unwrap().lines() {
-        writeln!(text, "! {line}").unwrap();
-    }
-    writeln!(text, "exit {}\n", output.status.code().unwrap()).unwrap();
-    text
-}
-
-fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    folder
+    common::session(folder, "judge", arguments, input)
 }
 
 /// A configuration of metrics with these options.

@@ -151,6 +151,23 @@ impl Policy {
 }
 
 impl Metric {
+    /// A guard for errors among requests that tolerates a tenth more and has to show less than twice as many, without a floor:
+    /// what a metric is in tests and examples that say no more. gate.yaml has defaults of its own.
+    #[must_use]
+    pub fn guard(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            class: Class::Guard,
+            kind: Kind::Count,
+            tolerated: 1.1,
+            margin: 2.0,
+            floor: 0.0,
+            weight: 1.0,
+            down_is_bad: false,
+            is_share: true,
+        }
+    }
+
     fn check(&self, path: &str) -> Result<(), PolicyError> {
         let refuse = |field: &str, value: String, remedy: &str| {
             Err(PolicyError { field: format!("{path}.{field}"), value, remedy: remedy.to_owned() })

@@ -95,20 +95,10 @@ mod tests {
 
     use super::*;
     use crate::block::{Flags, Pod};
-    use crate::policy::{Class, Metric, Step};
+    use crate::policy::{Metric, Step};
 
     fn policy(down_is_bad: bool) -> Policy {
-        let metric = Metric {
-            name: "errors".to_owned(),
-            class: Class::Guard,
-            kind: Kind::Count,
-            tolerated: 1.1,
-            margin: 2.0,
-            floor: 0.0,
-            weight: 1.0,
-            down_is_bad,
-            is_share: true,
-        };
+        let metric = Metric { down_is_bad, ..Metric::guard("errors") };
         Policy {
             block: 15,
             alpha: 0.05,

@@ -2,7 +2,7 @@
 
 use serin_gate::{
     Arm, Block, Cell, Flags, Gate, Look, Pod, Policy, Roster, Seen, Shelf, Value,
-    policy::{Class, Kind, Metric, Step},
+    policy::{Metric, Step},
 };
 use serin_kernel::Moment;
 
@@ -13,17 +13,7 @@ pub(crate) const CANARY_PODS: u32 = 3;
 pub(crate) const PAST: i64 = 240;
 
 pub(crate) fn metric(name: &str) -> Metric {
-    Metric {
-        name: name.to_owned(),
-        class: Class::Guard,
-        kind: Kind::Count,
-        tolerated: 1.1,
-        margin: 2.0,
-        floor: 0.0,
-        weight: 1.0,
-        down_is_bad: false,
-        is_share: true,
-    }
+    Metric::guard(name)
 }
 
 pub(crate) fn policy(metrics: Vec<Metric>) -> Policy {

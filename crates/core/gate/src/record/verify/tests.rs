@@ -4,21 +4,11 @@ use super::*;
 use crate::{
     MetricLook,
     hold::{Cause, Verdict},
-    policy::{Class, Kind, Metric, Step},
+    policy::{Metric, Step},
 };
 
 fn policy() -> Policy {
-    let metric = Metric {
-        name: "errors".to_owned(),
-        class: Class::Guard,
-        kind: Kind::Count,
-        tolerated: 1.1,
-        margin: 2.0,
-        floor: 0.0,
-        weight: 1.0,
-        down_is_bad: false,
-        is_share: true,
-    };
+    let metric = Metric::guard("errors");
     Policy {
         block: 15,
         alpha: 0.05,
