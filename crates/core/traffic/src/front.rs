@@ -77,18 +77,10 @@ pub struct Front {
     pub source: Option<String>,
     /// The upstream whose settings are copied.
     pub upstream: Option<Upstream>,
-    /// Metadata of the apex Service and of the routing object.
+    /// Metadata of the apex, which routing objects have too.
     pub metadata: Metadata,
-    /// Metadata of the primary Service.
-    pub primary_metadata: Metadata,
-    /// Metadata of the canary Service.
-    pub canary_metadata: Metadata,
-    /// Labels and annotations of Services that are somebody else's.
-    pub unmanaged: Vec<String>,
     /// How users stay with the version that they met.
     pub affinity: Option<Affinity>,
-    /// The proven revision, where a workload keeps its revisions itself and it is to be marked anew.
-    pub revision: Option<String>,
     /// Annotations by which objects are marked.
     pub marks: Marks,
     /// What is set for all fronts alike.
@@ -109,7 +101,7 @@ pub struct Selector {
 pub struct Port {
     /// Its number.
     pub number: u16,
-    /// Its name; `http` if absent.
+    /// Its name.
     pub name: Option<String>,
     /// The pods' port; the same number if absent or 0.
     pub target: Option<IntOrString>,
@@ -117,12 +109,6 @@ pub struct Port {
     pub app_protocol: Option<String>,
     /// Whether further ports of the pods are served too.
     pub discovery: bool,
-    /// Those further ports, by name.
-    pub discovered: Vec<(String, u16)>,
-    /// Whether the Services have no address of their own.
-    pub headless: bool,
-    /// Which endpoints are preferred.
-    pub distribution: Option<String>,
 }
 
 /// What a request is rewritten to.

@@ -22,7 +22,6 @@ mod intent;
 mod nginx;
 mod provider;
 mod restore;
-mod service;
 mod wanted;
 
 use serin_kernel::{Key, Object, Observed, Weight, Write};
@@ -33,7 +32,6 @@ pub use nginx::{Nginx, canary_ingress_name};
 pub use provider::{
     AppMeshVersion, Capabilities, GatewayVersion, Mirroring, Provider, SmiVersion, Stickiness, writes,
 };
-pub use service::{Role, Services};
 pub use wanted::Wanted;
 
 /// Something that splits traffic between Services.

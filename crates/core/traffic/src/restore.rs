@@ -39,15 +39,15 @@ pub(crate) fn restored(
 }
 
 /// What is known of an object before it was adopted.
-pub(crate) struct Original {
+struct Original {
     /// Its specification, if it is known.
-    pub(crate) spec: Option<Value>,
+    spec: Option<Value>,
     /// The annotations that its user gave it, as far as they are known.
-    pub(crate) annotations: Value,
+    annotations: Value,
 }
 
 /// What is known of an adopted object before it was adopted. kubectl's annotation wins: it is what the user applied last.
-pub(crate) fn original(front: &Front, existing: &Object) -> Result<Original, Error> {
+fn original(front: &Front, existing: &Object) -> Result<Original, Error> {
     let annotations = &existing.meta().annotations;
     let parsed = |name: &str, text: &String| {
         serde_json::from_str::<Value>(text).map_err(|error| Error::Malformed {
@@ -68,7 +68,7 @@ pub(crate) fn original(front: &Front, existing: &Object) -> Result<Original, Err
 }
 
 /// The change of the metadata that takes our marks off, apart from those that the user applied too.
-pub(crate) fn unmarked(front: &Front, existing: &Object, applied: &Value) -> Option<Value> {
+fn unmarked(front: &Front, existing: &Object, applied: &Value) -> Option<Value> {
     let live = &existing.meta().annotations;
     let marks = front.marks.left_alone.iter().filter(|(mark, value)| live.get(*mark) == Some(value));
     let marks = marks.map(|(mark, _)| mark).filter(|mark| applied.get(mark.as_str()).is_none());

@@ -39,7 +39,6 @@ pub struct Wanted {
 
 /// Labels and annotations as they must be.
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each says one thing, and they go together in every way")]
 struct Dress {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -47,12 +46,8 @@ struct Dress {
     strict_labels: bool,
     /// Whether others' annotations go, if the object is ours.
     strict_annotations: bool,
-    /// Whether an object of somebody else is dressed only when something else of it is changed.
-    with_change: bool,
     /// Annotations that must not be there.
     dropped: Vec<String>,
-    /// Labels and annotations that are nobody's business.
-    unmanaged: Vec<String>,
     standing: Standing,
 }
 
@@ -122,18 +117,6 @@ impl Wanted {
     /// Keeps labels that others made.
     pub(crate) fn sharing_labels(mut self) -> Self {
         self.metadata.strict_labels = false;
-        self
-    }
-
-    /// Leaves these labels and annotations alone.
-    pub(crate) fn leaving(mut self, unmanaged: &[String]) -> Self {
-        self.metadata.unmanaged = unmanaged.to_vec();
-        self
-    }
-
-    /// Is dressed, if it is not ours, only when something else of it changes.
-    pub(crate) fn dressed_with_change(mut self) -> Self {
-        self.metadata.with_change = true;
         self
     }
 
@@ -262,14 +245,12 @@ impl Wanted {
             patch.extend(self.difference(before, wanted).map(|change| (field.clone(), change)));
         }
         let changed = !patch.is_empty();
-        if changed || ours || !self.metadata.with_change {
-            let mut annotations = self.metadata.annotations.clone();
-            if changed && self.adopting && !ours {
-                annotations.extend(self.original(front, existing, &live)?);
-            }
-            let metadata = self.metadata.patch(&annotations, existing.meta(), ours, &front.marks.original);
-            patch.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
+        let mut annotations = self.metadata.annotations.clone();
+        if changed && self.adopting && !ours {
+            annotations.extend(self.original(front, existing, &live)?);
         }
+        let metadata = self.metadata.patch(&annotations, existing.meta(), ours, &front.marks.original);
+        patch.extend(metadata.map(|metadata| ("metadata".to_owned(), metadata)));
         Ok((!patch.is_empty()).then_some(Value::Object(patch)))
     }
 
@@ -301,15 +282,7 @@ impl Wanted {
         if mark.is_empty() || annotations.contains_key(mark) || annotations.contains_key(LAST_APPLIED) {
             return Ok(None);
         }
-        let spec = live.get("spec").unwrap_or(&Value::Null);
-        let kept = match (self.parts, self.body.get("spec").and_then(Value::as_object)) {
-            (true, Some(parts)) => {
-                let field = |field: &String| Some((field.clone(), spec.get(field)?.clone()));
-                Value::Object(parts.keys().filter_map(field).collect())
-            }
-            _ => spec.clone(),
-        };
-        let text = kept.to_string();
+        let text = live.get("spec").unwrap_or(&Value::Null).to_string();
         if ORIGINAL_LENGTH_MAX < text.len() {
             return Err(Error::Malformed {
                 object: named(&self.key),
@@ -331,16 +304,15 @@ impl Dress {
         ours: bool,
         original: &str,
     ) -> Option<Value> {
-        let is_managed = |key: &str| !self.unmanaged.iter().any(|unmanaged| unmanaged == key);
         let change = |wanted: &BTreeMap<String, String>, live: &BTreeMap<String, String>, strict: bool| {
             let mut change = Map::new();
             let goes = |key: &String| {
                 let foreign = strict && ours && key != LAST_APPLIED && key != original;
                 self.dropped.contains(key) || (foreign && !wanted.contains_key(key))
             };
-            let gone = live.keys().filter(|key| goes(key) && is_managed(key));
+            let gone = live.keys().filter(|key| goes(key));
             change.extend(gone.map(|key| (key.clone(), Value::Null)));
-            let new = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value) && is_managed(key));
+            let new = wanted.iter().filter(|(key, value)| live.get(*key) != Some(value));
             change.extend(new.map(|(key, value)| (key.clone(), Value::from(value.as_str()))));
             (!change.is_empty()).then_some(Value::Object(change))
         };

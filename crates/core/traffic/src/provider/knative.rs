@@ -29,7 +29,7 @@ impl Route for Knative {
             {"latestRevision": true, "percent": split.canary.0},
             {"revisionName": revision(front, observed)?, "percent": split.primary.0},
         ]);
-        Ok(vec![wanted(front, json!({ "traffic": traffic }))])
+        Ok(vec![Wanted::new(key(front), json!({ "traffic": traffic })).in_parts().of_user()])
     }
 
     /// Which revision is the proven one may change before traffic does: traffic that is split between two revisions is only
@@ -41,8 +41,8 @@ impl Route for Knative {
             [latest, proven] => latest["latestRevision"] == true && proven["revisionName"].is_string(),
             _ => false,
         });
-        if is_split || (front.revision.is_none() && revision(front, observed).is_err()) {
-            return Ok(vec![wanted(front, json!({}))]);
+        if is_split || revision(front, observed).is_err() {
+            return Ok(Vec::new());
         }
         self.wanted(front, if split.is_void() { Split::PRIMARY } else { split }, observed)
     }
@@ -84,21 +84,8 @@ fn key(front: &Front) -> Key {
     KNATIVE_SERVICE.key(front.namespace.clone(), front.target.clone())
 }
 
-fn wanted(front: &Front, spec: Value) -> Wanted {
-    let mark = front.revision.iter().map(|name| (front.marks.revision.clone(), name.clone()));
-    Wanted::new(key(front), spec)
-        .in_parts()
-        .dressed(BTreeMap::new(), mark.collect())
-        .sharing_labels()
-        .sharing_annotations()
-        .of_user()
-}
-
-/// The proven revision: the one that the front names, or else the one that the object is marked with.
+/// The proven revision, with which whoever makes the front has marked the object.
 fn revision(front: &Front, observed: &Observed) -> Result<String, Error> {
-    if let Some(name) = &front.revision {
-        return Ok(name.clone());
-    }
     let key = key(front);
     let annotations = &existing(observed, &key)?.meta().annotations;
     annotations.get(&front.marks.revision).cloned().ok_or_else(|| Error::Malformed {

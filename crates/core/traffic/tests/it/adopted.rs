@@ -3,8 +3,8 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use serin_kernel::{Key, Write};
-use serin_traffic::{Front, GatewayVersion, Provider, Role, Services, Split};
+use serin_kernel::Key;
+use serin_traffic::{Front, GatewayVersion, Provider, Split};
 
 use crate::{cases::front, reader::marks, recorded::documents, world::World};
 
@@ -67,22 +67,6 @@ fn recorded_routes_are_adopted_and_given_back_as_they_were() {
         let world = world.after(&provider.finalize(&front, &world.observed()).unwrap());
         assert_eq!(content(&world, &key), states[0], "{path}: given back");
     }
-}
-
-#[test]
-fn a_recorded_service_is_adopted_and_given_back_as_it_was() {
-    let path = "kubernetes/revert-delete-adopted/objects/Service.podinfo.yaml";
-    let Some((front, states)) = recording(path) else { return };
-    let key = Services::key(&front, Role::Apex);
-    let mut world = World::default();
-    world.put(&key, states[0].clone());
-    let apply = |world: &World, write: Option<Write>| world.after(&write.into_iter().collect::<Vec<_>>());
-    let world = apply(&world, Services::reconcile(&front, Role::Apex, &world.observed()).unwrap());
-    assert_eq!(without(content(&world, &key), &marks().original), states[1]);
-    assert_eq!(Services::reconcile(&front, Role::Apex, &world.observed()), Ok(None));
-    let world = apply(&world, Services::finalize(&front, &world.observed()).unwrap());
-    assert_eq!(content(&world, &key), states[0], "with both ports and without marks (11.2 4)");
-    assert_eq!(Services::finalize(&front, &world.observed()), Ok(None));
 }
 
 /// A virtual service of a user, with these annotations.
@@ -157,63 +141,6 @@ fn what_is_too_long_to_be_kept_is_not_replaced() {
     world.edit(&key, |object| object["spec"]["hosts"] = json!(["x".repeat(200 * 1024)]));
     let error = Provider::Istio.reconcile(&front(), &world.observed()).unwrap_err();
     assert!(error.to_string().contains("spec is too long to be kept"), "{error}");
-}
-
-#[test]
-fn a_service_is_adopted_without_its_labels_and_node_ports_stay() {
-    let front = front();
-    let key = Services::key(&front, Role::Apex);
-    let mut world = World::default();
-    let spec = json!({"type": "NodePort", "selector": {"app": "podinfo", "v": "1"}, "ports": [
-        {"name": "http", "port": 81, "targetPort": 9898, "protocol": "TCP", "nodePort": 30080},
-    ]});
-    let object =
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"labels": {"mine": "yes"}}, "spec": spec});
-    world.put(&key, object);
-    let write = Services::reconcile(&front, Role::Apex, &world.observed()).unwrap().unwrap();
-    let adopted = world.after(&[write]);
-    let object = content(&adopted, &key);
-    assert_eq!(object["metadata"]["labels"], json!({"mine": "yes"}));
-    assert_eq!(object["spec"]["type"], "NodePort");
-    assert_eq!(object["spec"]["ports"][0]["nodePort"], 30080);
-    assert_eq!(object["spec"]["ports"][0]["port"], 80);
-    assert_eq!(object["spec"]["selector"], json!({"app": "podinfo-primary"}));
-    let write = Services::finalize(&front, &adopted.observed()).unwrap().unwrap();
-    assert_eq!(content(&adopted.after(&[write]), &key)["spec"], spec);
-
-    let unknown = without(object, &marks().original);
-    world.put(&key, unknown);
-    let write = Services::finalize(&front, &world.observed()).unwrap().unwrap();
-    let spec = &content(&world.after(&[write]), &key)["spec"];
-    assert_eq!(spec["selector"], json!({"app": "podinfo"}), "at least the workload's own pods");
-}
-
-#[test]
-fn our_service_has_what_is_wanted_apart_from_what_is_unmanaged() {
-    let front = Front { unmanaged: vec!["theirs".to_owned()], ..front() };
-    let key = Services::key(&front, Role::Apex);
-    let world = World::default();
-    let write = Services::reconcile(&front, Role::Apex, &world.observed()).unwrap().unwrap();
-    let mut world = world.after(&[write]);
-    let ours = content(&world, &key);
-    world.edit(&key, |object| {
-        for field in ["labels", "annotations"] {
-            object["metadata"][field]["theirs"] = json!("kept");
-            object["metadata"][field]["extra"] = json!("gone");
-        }
-        object["metadata"]["labels"]["app"] = json!("wrong");
-        object["spec"]["sessionAffinity"] = json!("None");
-        object["spec"]["ports"][0]["protocol"] = json!("UDP");
-    });
-    let write = Services::reconcile(&front, Role::Apex, &world.observed()).unwrap().unwrap();
-    let after = content(&world.after(&[write]), &key);
-    for field in ["labels", "annotations"] {
-        assert_eq!(after["metadata"][field]["theirs"], "kept");
-        assert_eq!(after["metadata"][field].get("extra"), None);
-    }
-    assert_eq!(after["metadata"]["labels"]["app"], "podinfo");
-    assert_eq!(after["spec"]["ports"], ours["spec"]["ports"]);
-    assert_eq!(after["spec"]["sessionAffinity"], "None", "a field that is not ours");
 }
 
 #[test]

@@ -117,14 +117,13 @@ pub(crate) fn cases() -> Vec<Case> {
     let upstream = Upstream { namespace: "test".to_owned(), name: "settings".to_owned() };
     add("settings", Provider::Gloo, Front { upstream: Some(upstream), ..front() }, with(&[]));
     for version in [SmiVersion::V1Alpha1, SmiVersion::V1Alpha2, SmiVersion::V1Alpha3] {
-        for istio in [false, true] {
-            add("weights", Provider::Smi { version, istio }, front(), with(&[]));
-        }
+        let istio = version == SmiVersion::V1Alpha1;
+        add("weights", Provider::Smi { version, istio }, front(), with(&[]));
     }
     for provider in [Provider::Apisix, Provider::Kuma] {
         add("weights", provider, front(), with(&[]));
     }
-    let knative = Front { target: "own".to_owned(), revision: Some("own-1".to_owned()), ..front() };
+    let knative = Front { target: "own".to_owned(), ..front() };
     add("weights", Provider::Knative, knative, with(&[]));
     cases
 }
@@ -168,7 +167,8 @@ fn sources() -> World {
         {"latestRevision": true, "revisionName": "own-1", "percent": 0},
         {"revisionName": "own-1", "percent": 100, "latestRevision": false},
     ]);
-    let object = json!({"metadata": {}, "spec": spec, "status": {"traffic": traffic}});
+    let mark = json!({"flagger.app/primary-revision": "own-1"});
+    let object = json!({"metadata": {"annotations": mark}, "spec": spec, "status": {"traffic": traffic}});
     world.put(&knative.key("test", "own"), object);
     world
 }

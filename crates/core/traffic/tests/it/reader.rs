@@ -82,11 +82,7 @@ pub(crate) fn front(manifest: &Value, selector: &Value) -> Front {
             name: text(&upstream["name"]).unwrap(),
         }),
         metadata: metadata(&service["apex"]),
-        primary_metadata: metadata(&service["primary"]),
-        canary_metadata: metadata(&service["canary"]),
-        unmanaged: Vec::new(),
         affinity: present(&analysis["sessionAffinity"]).map(affinity),
-        revision: None,
         marks: marks(),
         settings: Settings {
             ingress_class: None,
@@ -102,9 +98,6 @@ fn port(service: &Value) -> Port {
         target: IntOrString::from_value(&service["targetPort"]),
         app_protocol: text(&service["appProtocol"]),
         discovery: service["portDiscovery"] == true,
-        discovered: Vec::new(),
-        headless: service["headless"] == true,
-        distribution: text(&service["trafficDistribution"]),
     }
 }
 

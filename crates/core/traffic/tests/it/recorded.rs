@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
-use serin_kernel::{Change, Key, Object, Weight};
-use serin_traffic::{Front, Provider, Role, Services, Split, Wanted, front::Letters};
+use serin_kernel::{Key, Weight};
+use serin_traffic::{Front, Provider, Split, Wanted, front::Letters};
 
 use crate::{reader, world::World};
 
@@ -34,50 +34,41 @@ fn objects_are_as_recorded_at_every_split() {
     assert!(states.is_empty() || 400 < compared, "{compared} states");
 }
 
-#[test]
-fn services_are_as_recorded() {
-    let mut states = 0;
-    for run in runs() {
-        for role in [Role::Apex, Role::Primary, Role::Canary] {
-            states += service(&run, role);
-        }
-    }
-    assert!(states == 0 || 250 < states, "{states} states");
-}
-
 /// The workload's own object is the routing object, and it is its user's.
 #[test]
 fn knative_s_traffic_is_as_recorded() {
     let Some(run) = runs().into_iter().find(|run| run.name.ends_with("knative/success")) else { return };
     let key = run.provider.keys(&run.fronts[0]).remove(0);
     let states = states_of(&run, &key);
-    let front =
-        |revision: Option<&str>| Front { revision: revision.map(str::to_owned), ..run.fronts[0].clone() };
-    let ours =
-        |object: &Value| (object["spec"]["traffic"].clone(), object["metadata"]["annotations"].clone());
+    let front = &run.fronts[0];
+    let traffic = |object: &Value| object["spec"]["traffic"].clone();
     let mut world = World::default();
     world.put(&key, states[0].clone());
-    let first = run.provider.routes(&front(Some("podinfo-00001")), &world.observed());
+    let error = run.provider.set(front, Split::PRIMARY, &world.observed()).unwrap_err().to_string();
+    assert!(error.ends_with("is missing: it names the proven revision"), "{error}");
+    assert_eq!(run.provider.reconcile(front, &world.observed()), Ok(vec![]));
+    let mark = &reader::marks().revision;
+    let marked = |world: &mut World, name: &str| {
+        world.edit(&key, |object| object["metadata"]["annotations"] = json!({ mark: name }));
+    };
+    marked(&mut world, "podinfo-00001");
+    let first = run.provider.routes(front, &world.observed());
     assert_eq!(first, Ok(Split::new(0, 0)), "Knative has said nothing yet");
     // Where nothing is said, the other controller takes a weight from 0.
-    for (state, revision, split) in [
-        (1, Some("podinfo-00001"), Some(Split::PRIMARY)),
-        (3, None, Some(Split::new(0, 20))),
-        (4, None, Some(Split::new(0, 40))),
-        (5, Some("podinfo-00002"), None),
-        (6, None, Some(Split::PRIMARY)),
-    ] {
-        let observed = world.observed();
-        let writes = match split {
-            Some(split) => run.provider.set(&front(revision), split, &observed).unwrap(),
-            None => run.provider.reconcile(&front(revision), &observed).unwrap(),
-        };
+    for (state, split) in
+        [(1, Split::PRIMARY), (3, Split::new(0, 20)), (4, Split::new(0, 40)), (6, Split::PRIMARY)]
+    {
+        if state == 6 {
+            marked(&mut world, "podinfo-00002");
+            assert_eq!(run.provider.reconcile(front, &world.observed()), Ok(vec![]), "not before it is set");
+        }
+        let writes = run.provider.set(front, split, &world.observed()).unwrap();
         assert_eq!(writes.len(), 1);
         world = world.after(&writes);
-        assert_eq!(ours(world.get(&key).unwrap()), ours(&states[state]), "state {state}");
-        assert_eq!(run.provider.reconcile(&front(revision), &world.observed()), Ok(vec![]));
+        assert_eq!(traffic(world.get(&key).unwrap()), traffic(&states[state]), "state {state}");
+        assert_eq!(run.provider.reconcile(front, &world.observed()), Ok(vec![]));
     }
-    let world = world.after(&run.provider.finalize(&front(None), &world.observed()).unwrap());
+    let world = world.after(&run.provider.finalize(front, &world.observed()).unwrap());
     assert_eq!(world.get(&key).unwrap()["metadata"]["annotations"], json!({}));
 }
 
@@ -140,36 +131,6 @@ fn with_cookies(mut front: Front, provider: Provider, canary: Weight) -> Front {
         affinity.cookies = affinity.with_share(canary, provider.capabilities().affinity, letters);
     }
     front
-}
-
-fn service(run: &Run, role: Role) -> usize {
-    let mut states = 0;
-    let key = Services::key(&run.fronts[0], role);
-    for state in states_of(run, &key).iter().filter(|state| is_made(state)) {
-        let mut recorded = plain(state);
-        let spec = recorded["spec"].as_object_mut().unwrap();
-        spec.shift_remove("clusterIP");
-        let empty = World::default();
-        let made = run.fronts.iter().map(|front| {
-            let write = Services::reconcile(front, role, &empty.observed()).unwrap().unwrap();
-            let Change::Create(body) = write.change else { panic!("{write:?}") };
-            plain(&body)
-        });
-        let made: Vec<Value> = made.collect();
-        assert!(
-            made.contains(&recorded),
-            "{} {key}\n made: {:#}\n recorded: {recorded:#}",
-            run.name,
-            made[0]
-        );
-        let mut world = World::default();
-        world.put(&key, state.clone());
-        let front = &run.fronts[made.iter().position(|made| *made == recorded).unwrap()];
-        let again = Services::reconcile(front, role, &world.observed()).unwrap();
-        assert_eq!(again, None, "{} {key}: written once is enough", run.name);
-        states += 1;
-    }
-    states
 }
 
 /// The first states of what a provider reads and does not write.
@@ -242,15 +203,7 @@ fn run(scenario: &Path) -> Option<Run> {
         }
     }
     let provider = Provider::named(spec["provider"].as_str().unwrap()).unwrap();
-    let fronts = manifests.iter().map(|manifest| {
-        let mut front = reader::front(manifest, selector);
-        if let Some(target) = target.filter(|target| target["kind"] != "Service") {
-            let kind = serin_api::kinds::DEPLOYMENT;
-            let target = Object::new(kind, target).unwrap();
-            front.port.discovered = Services::discover(&front, &target).unwrap();
-        }
-        front
-    });
+    let fronts = manifests.iter().map(|manifest| reader::front(manifest, selector));
     let name = format!("{}", scenario.display());
     Some(Run { name, provider, fronts: fronts.collect(), objects: objects(&scenario.join("objects")) })
 }
