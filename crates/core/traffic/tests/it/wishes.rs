@@ -265,9 +265,11 @@ fn a_route_that_its_gateway_has_not_taken_is_no_route() {
 #[test]
 fn what_the_schema_fills_in_is_no_drift() {
     for case in cases().iter().filter(|case| case.provider == V1) {
+        // The rule for the bearers of a cookie then says nothing of a path.
+        let front = Front { matches: Vec::new(), ..case.front.clone() };
         let mut world = case.world.clone();
-        world = world.after(&V1.set(&case.front, case.splits[1], &world.observed()).unwrap());
-        let key = V1.keys(&case.front).remove(0);
+        world = world.after(&V1.set(&front, case.splits[1], &world.observed()).unwrap());
+        let key = V1.keys(&front).remove(0);
         world.edit(&key, |route| {
             for rule in route["spec"]["rules"].as_array_mut().unwrap() {
                 for one in rule["matches"].as_array_mut().unwrap() {
@@ -277,7 +279,7 @@ fn what_the_schema_fills_in_is_no_drift() {
                 }
             }
         });
-        assert_eq!(V1.reconcile(&case.front, &world.observed()), Ok(vec![]), "{}", case.name);
+        assert_eq!(V1.reconcile(&front, &world.observed()), Ok(vec![]), "{}", case.name);
     }
 }
 
