@@ -10,7 +10,6 @@ use super::{
     Shape, Target,
     json::{count, list, text},
     knative,
-    target::not_found,
 };
 
 /// Whether a workload is ready, and what it waits for if it is not: a sentence for an event.
@@ -37,13 +36,17 @@ impl Target<'_> {
         if self.shape == Shape::Knative {
             return self.revision_ready(true);
         }
+        let name = self.named(&self.canary.primary_name());
+        let who = if self.shape == Shape::DaemonSet { format!("primary daemonset {name}") } else { name };
         let Some(primary) = self.primary() else {
-            return Readiness::Waiting(not_found(self.shape.word(), &self.primary_key()));
+            // It is made in the look that asks: its controller has not seen it yet.
+            return match self.shape {
+                Shape::Service => Readiness::Ready,
+                _ => Readiness::Waiting(format!("{who} not ready: {}", unseen(self.shape))),
+            };
         };
         let analysis = self.canary.spec.analysis.as_ref();
         let threshold = analysis.map_or(WHOLE, serin_api::flagger::CanaryAnalysis::primary_ready_threshold);
-        let name = self.named(&self.canary.primary_name());
-        let who = if self.shape == Shape::DaemonSet { format!("primary daemonset {name}") } else { name };
         self.ready(primary, threshold, &who, now)
     }
 
@@ -73,7 +76,7 @@ impl Target<'_> {
 
     fn deployment(&self, body: &Value, threshold: i32, now: Moment) -> Option<Lack> {
         if is_unseen(body) {
-            return Some(Lack::Yet(waiting("observed deployment generation less than desired generation")));
+            return Some(Lack::Yet(unseen(self.shape)));
         }
         let condition =
             |kind: &str| list(body, "/status/conditions").find(|it| text(it, "/type") == Some(kind));
@@ -92,7 +95,7 @@ impl Target<'_> {
 
     fn daemon_set(&self, body: &Value, threshold: i32, now: Moment) -> Option<Lack> {
         if is_unseen(body) {
-            return Some(Lack::Yet(waiting("observed daemonset generation less than desired generation")));
+            return Some(Lack::Yet(unseen(self.shape)));
         }
         let updated = count(body, "/status/updatedNumberScheduled");
         let wanted = count(body, "/status/desiredNumberScheduled");
@@ -128,6 +131,10 @@ impl Target<'_> {
 
 fn waiting(what: &str) -> String {
     format!("waiting for rollout to finish: {what}")
+}
+
+fn unseen(shape: Shape) -> String {
+    waiting(&format!("observed {} generation less than desired generation", shape.word()))
 }
 
 fn is_unseen(body: &Value) -> bool {

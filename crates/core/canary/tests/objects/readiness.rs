@@ -179,7 +179,7 @@ fn daemon_sets_are_ready_by_these_rules() {
 fn a_primary_that_is_not_there_is_not_ready() {
     let mut world = initialized();
     world.remove(kinds::DEPLOYMENT, "podinfo-primary");
-    let text =
-        r#"deployment podinfo-primary.test get query error: deployments.apps "podinfo-primary" not found"#;
+    let text = "podinfo-primary.test not ready: waiting for rollout to finish: observed deployment generation less than \
+        desired generation";
     assert_eq!(primary(&world), Waiting(text.to_owned()));
 }

@@ -85,6 +85,18 @@ impl Source {
         }
     }
 
+    /// What an answer means, in the unit of the metric's limits: some providers measure durations in seconds.
+    #[must_use]
+    pub fn in_unit(&self, builtin: Builtin, sample: Sample) -> Sample {
+        const MILLISECONDS: f64 = 1000.0;
+        match sample {
+            Sample::Value(seconds) if builtin == Builtin::Duration && Family::of(&self.0) == Family::Pods => {
+                Sample::Value(seconds * MILLISECONDS)
+            }
+            other => other,
+        }
+    }
+
     /// The words of an event about a value that is not there. Some providers' answers are told of with a beginning more.
     #[must_use]
     pub fn no_values(&self, reason: &str) -> String {

@@ -1,0 +1,200 @@
+//! Where one look at a Canary is worked out: what is known, what is asked, and what shall be done, in order.
+//!
+//! Mechanics: a look is written as one straight story. Where it needs an answer that nobody has given yet it stops with
+//! [`Halt::Ask`]; the engine answers and the story is told again from its beginning, with the same words up to there,
+//! because it is a function of what is known.
+
+use std::collections::BTreeMap;
+
+use serin_api::flagger::{Canary, CanaryPhase, CanaryStatus};
+use serin_kernel::{
+    Act, Answer, Answers, Ask, Call, Change, Event, EventType, Measure, Moment, Observed, Question, Reading,
+    Write,
+};
+
+use crate::{memory::Memory, objects::Trouble, settings::Settings, status};
+
+/// Why a look does not go on.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// An answer is needed first.
+    Ask(Box<Ask>),
+    /// It is over, with what stands on the desk.
+    Over,
+}
+
+/// Everything about one look.
+pub(crate) struct Desk<'a> {
+    /// All that was seen.
+    pub(crate) observed: &'a Observed,
+    /// The Canary as read.
+    pub(crate) canary: &'a Canary,
+    /// The controller's settings.
+    pub(crate) settings: &'a Settings,
+    /// Now.
+    pub(crate) now: Moment,
+    /// The status as it shall be.
+    pub(crate) status: CanaryStatus,
+    /// The phase that events and web hooks are told: at some points another one than that of the status.
+    pub(crate) told: Option<CanaryPhase>,
+    /// What is kept for the next look.
+    pub(crate) memory: Memory,
+    answers: &'a Answers,
+    saved: CanaryStatus,
+    act: Act,
+}
+
+impl<'a> Desk<'a> {
+    /// An empty desk.
+    pub(crate) fn new(
+        observed: &'a Observed,
+        canary: &'a Canary,
+        settings: &'a Settings,
+        answers: &'a Answers,
+        (memory, now): (Memory, Moment),
+    ) -> Self {
+        let status = canary.status.clone();
+        Self {
+            observed,
+            canary,
+            settings,
+            now,
+            told: status.phase,
+            saved: status.clone(),
+            status,
+            memory,
+            answers,
+            act: Act::default(),
+        }
+    }
+
+    /// `name.namespace` of the Canary, as messages have it.
+    pub(crate) fn called(&self) -> String {
+        format!("{}.{}", self.observed.object.meta().name, self.namespace())
+    }
+
+    /// `name.namespace` of the target.
+    pub(crate) fn target(&self) -> String {
+        format!("{}.{}", self.canary.spec.target_ref.name, self.namespace())
+    }
+
+    /// `name.namespace` of the primary.
+    pub(crate) fn primary(&self) -> String {
+        format!("{}.{}", self.canary.primary_name(), self.namespace())
+    }
+
+    /// The Canary's namespace.
+    pub(crate) fn namespace(&self) -> &'a str {
+        &self.observed.object.meta().namespace
+    }
+
+    /// What answers routes.
+    pub(crate) fn provider(&self) -> &'a str {
+        self.canary.spec.provider(&self.settings.mesh_provider)
+    }
+
+    /// The answer to `question`, whose name in this look is `id`.
+    pub(crate) fn ask(&self, id: &str, question: Question) -> Result<&'a Answer, Halt> {
+        self.answers.get(id).ok_or_else(|| Halt::Ask(Box::new(Ask { id: id.to_owned(), question })))
+    }
+
+    /// Tells good or neutral news.
+    pub(crate) fn normal(&mut self, message: impl Into<String>) {
+        self.tell(EventType::Normal, message.into());
+    }
+
+    /// Tells bad news.
+    pub(crate) fn warning(&mut self, message: impl Into<String>) {
+        self.tell(EventType::Warning, message.into());
+    }
+
+    /// Tells bad news and ends the look.
+    pub(crate) fn stop<T>(&mut self, message: impl Into<String>) -> Result<T, Halt> {
+        self.warning(message);
+        Err(Halt::Over)
+    }
+
+    /// What came of a step, or tells its trouble and ends the look.
+    pub(crate) fn must<T>(&mut self, done: Result<T, Trouble>) -> Result<T, Halt> {
+        done.or_else(|trouble| self.stop(trouble.to_string()))
+    }
+
+    /// Tells news that stays true for long once, and again only after it was forgotten ([`Memory::said`]).
+    pub(crate) fn once(&mut self, kind: EventType, message: impl Into<String>) {
+        let message = message.into();
+        if !self.memory.said.contains(&message) {
+            self.memory.said.push(message.clone());
+            self.tell(kind, message);
+        }
+    }
+
+    fn tell(&mut self, kind: EventType, message: String) {
+        let calls = crate::hooks::event_calls(self, kind, &message);
+        self.act.calls.extend(calls);
+        let regarding = self.observed.object.reference();
+        self.act.events.push(Event { regarding, kind, reason: "Synced".into(), message });
+    }
+
+    /// Sends messages beside the look.
+    pub(crate) fn send(&mut self, calls: impl IntoIterator<Item = Call>) {
+        self.act.calls.extend(calls);
+    }
+
+    /// Adds writes, after those that are there.
+    pub(crate) fn write(&mut self, writes: impl IntoIterator<Item = Write>) {
+        self.act.writes.extend(writes);
+    }
+
+    /// Puts the status into `phase`, and tells it from now on.
+    pub(crate) fn enter(&mut self, phase: CanaryPhase) {
+        status::enter(&mut self.status, phase, &self.canary.spec.target_ref.kind, self.now);
+        self.told = Some(phase);
+    }
+
+    /// Starts counting anew.
+    pub(crate) fn reset(&mut self) {
+        (self.status.canary_weight, self.status.iterations, self.status.failed_checks) = (0, 0, 0);
+    }
+
+    /// Writes the status as it stands, after the writes that are there; nothing when it has not changed since.
+    pub(crate) fn save(&mut self) {
+        let Some(patch) = status::patch(&self.observed.object, &self.saved, &self.status, self.now) else {
+            return;
+        };
+        self.saved = self.status.clone();
+        self.act.writes.push(Write::same(&self.observed.object, Change::MergeStatus(patch)));
+    }
+
+    /// Shows `value` under the Canary's target, as Flagger's metrics name it.
+    pub(crate) fn measure(&mut self, name: &'static str, more: &[(&'static str, &str)], reading: Reading) {
+        let mut labels = BTreeMap::from([
+            ("name", self.canary.spec.target_ref.name.clone()),
+            ("namespace", self.namespace().to_owned()),
+        ]);
+        labels.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self.act.measures.push(Measure { name, labels: labels.into_iter().collect(), reading });
+    }
+
+    /// Shows how the traffic is split between the two workloads.
+    pub(crate) fn measure_weights(&mut self, split: serin_traffic::Split) {
+        let primary = self.canary.primary_name();
+        let workloads = [(primary, split.primary), (self.canary.spec.target_ref.name.clone(), split.canary)];
+        for (workload, weight) in workloads {
+            let labels = vec![("namespace", self.namespace().to_owned()), ("workload", workload)];
+            let reading = Reading::Gauge(f64::from(weight.0));
+            self.act.measures.push(Measure { name: "flagger_canary_weight", labels, reading });
+        }
+    }
+
+    /// A sentence on why it was decided so, for the log.
+    pub(crate) fn because(&mut self, reason: impl Into<String>) {
+        self.act.reasons.push(reason.into());
+    }
+
+    /// What shall be done.
+    pub(crate) fn act(mut self) -> Act {
+        self.act.wake = Some(self.memory.wake());
+        self.act.keep = serde_json::to_value(&self.memory).ok();
+        self.act
+    }
+}

@@ -1,0 +1,164 @@
+//! How a run ends: promotion in its three looks, roll back, and a promotion that fails.
+
+use serin_api::flagger::{
+    CanaryAnalysis, CanaryPhase as Phase, CanaryWebhook, HookKind, Provider, Severity, Strategy,
+};
+use serin_kernel::{Reading, Weight};
+use serin_traffic::Split;
+
+use super::{Stage, is_plain, news};
+use crate::{
+    desk::{Desk, Halt},
+    strategy::{self, percent},
+};
+
+/// Copies the new version to the primary.
+pub(super) fn promote(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    copy(desk, stage)?;
+    desk.enter(Phase::Promoting);
+    Ok(())
+}
+
+fn copy(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    let text = format!("Copying {} template spec to {}", desk.target(), desk.primary());
+    desk.normal(text);
+    let writes = desk.must(stage.target.promote())?;
+    desk.write(writes);
+    Ok(())
+}
+
+/// The primary has the new version: the traffic goes back to it, at once or in parts.
+pub(super) fn promoting(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    let writes = desk.must(stage.target.sync_scaler())?;
+    desk.write(writes);
+    if is_plain(desk) {
+        settle(desk);
+        return Ok(());
+    }
+    let analysis = desk.canary.spec.analysis.as_ref();
+    let step = analysis.map_or(0, CanaryAnalysis::step_weight_promotion);
+    // Where requests are matched by the ingress there is no weight to take back in parts (in Flagger that never ends, as does
+    // a canary without weight: defect 9).
+    let is_matched = Provider::of(desk.provider()) == Provider::Nginx
+        && desk.canary.spec.strategy() == Strategy::AbTesting;
+    if step <= 0 || is_matched || stage.live.canary == Weight::NONE {
+        desk.normal("Routing all traffic to primary");
+        stage.routes.set(desk, Split::PRIMARY)?;
+        desk.measure_weights(Split::PRIMARY);
+        settle(desk);
+        return Ok(());
+    }
+    let split = strategy::promotion(stage.live, step);
+    stage.routes.set(desk, split)?;
+    desk.measure_weights(split);
+    desk.normal(format!("Advance {} primary weight {}", desk.called(), split.primary));
+    if split.canary == Weight::NONE {
+        settle(desk);
+    } else {
+        desk.status.canary_weight = percent(split.canary);
+    }
+    Ok(())
+}
+
+fn settle(desk: &mut Desk<'_>) {
+    (desk.status.canary_weight, desk.status.iterations) = (0, 0);
+    desk.enter(Phase::Finalising);
+}
+
+/// All traffic is at the primary: the new version's own pods go.
+pub(super) fn finalising(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    succeed(desk, stage, "completed")?;
+    desk.normal(format!("Promotion completed! Scaling down {}", desk.target()));
+    desk.alert(Severity::Info, "Canary analysis completed successfully, promotion finished.", false);
+    Ok(())
+}
+
+/// Promotes without analysis.
+pub(super) fn skip(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    stage.routes.set(desk, Split::PRIMARY)?;
+    copy(desk, stage)?;
+    let writes = desk.must(stage.target.sync_scaler())?;
+    desk.write(writes);
+    succeed(desk, stage, "skipped")?;
+    desk.normal(format!("Promotion completed! Canary analysis was skipped for {}", desk.target()));
+    desk.alert(Severity::Info, "Canary analysis was skipped, promotion finished.", false);
+    Ok(())
+}
+
+fn succeed(desk: &mut Desk<'_>, stage: &Stage<'_>, how: &str) -> Result<(), Halt> {
+    desk.write(stage.target.pause_scaler());
+    desk.write(stage.target.to_zero());
+    desk.told = Some(Phase::Succeeded);
+    after(desk, Phase::Succeeded)?;
+    desk.status.last_promoted_spec.clone_from(&desk.status.last_applied_spec);
+    if how == "skipped" {
+        news::record(desk, &stage.target)?;
+        desk.status.last_promoted_spec.clone_from(&desk.status.last_applied_spec);
+    }
+    // Failed checks stay in the status, as in Flagger, until the next run begins.
+    (desk.status.canary_weight, desk.status.iterations) = (0, 0);
+    desk.enter(Phase::Succeeded);
+    count(desk, "flagger_canary_successes_total", how);
+    desk.measure_weights(Split::PRIMARY);
+    Ok(())
+}
+
+/// Takes the new version back. Users never go to a primary that cannot take them: then everything stays with the new version.
+pub(super) fn roll_back(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    if super::carries_the_users(desk, stage) {
+        return keep_with_canary(desk, stage);
+    }
+    let before = desk.told;
+    stage.routes.set(desk, Split::PRIMARY)?;
+    desk.measure_weights(Split::PRIMARY);
+    desk.told = Some(Phase::Failed);
+    desk.warning(format!("Canary failed! Scaling down {}", desk.called()));
+    desk.write(stage.target.pause_scaler());
+    desk.write(stage.target.to_zero());
+    desk.told = before;
+    after(desk, Phase::Failed)?;
+    desk.reset();
+    fail(desk, stage)?;
+    Err(Halt::Over)
+}
+
+/// The primary does not become ready with the new version, which has proved itself: it goes on serving.
+pub(super) fn fail_promotion(desk: &mut Desk<'_>, stage: &Stage<'_>, why: &str) -> Result<(), Halt> {
+    desk.warning(format!("Promotion of {} failed, primary not ready: {why}", desk.called()));
+    desk.alert(Severity::Error, &format!("Promotion failed, primary not ready: {why}"), false);
+    keep_with_canary(desk, stage)
+}
+
+fn keep_with_canary(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    let split = Split::new(0, 100);
+    stage.routes.set(desk, split)?;
+    desk.measure_weights(split);
+    after(desk, Phase::Failed)?;
+    desk.reset();
+    desk.status.canary_weight = percent(split.canary);
+    fail(desk, stage)?;
+    Err(Halt::Over)
+}
+
+fn fail(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    news::record(desk, &stage.target)?;
+    desk.enter(Phase::Failed);
+    count(desk, "flagger_canary_failures_total", "completed");
+    Ok(())
+}
+
+/// Calls those who wait for the end; the first that fails ends it.
+fn after(desk: &mut Desk<'_>, phase: Phase) -> Result<(), Halt> {
+    let passed = |desk: &mut Desk<'_>, hook: &CanaryWebhook| {
+        desk.normal(format!("Post-rollout check {} passed", hook.name));
+    };
+    if let Err((hook, why)) = desk.hooks(HookKind::PostRollout, Some(phase), passed)? {
+        desk.warning(format!("Post-rollout hook {} failed {why}", hook.name));
+    }
+    Ok(())
+}
+
+fn count(desk: &mut Desk<'_>, name: &'static str, how: &str) {
+    let strategy = desk.canary.spec.strategy().as_str();
+    desk.measure(name, &[("analysis_status", how), ("deployment_strategy", strategy)], Reading::Count(1.0));
+}

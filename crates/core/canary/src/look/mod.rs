@@ -1,0 +1,138 @@
+//! One look at a Canary: prepare, see whether there is news, and take the run one step on.
+//!
+//! The order of the steps is Flagger's, because clients see it: in events, in the calls of web hooks, in what stands in the
+//! cluster when a step fails. Each step that cannot be done says so in an event and ends the look; the next one begins anew.
+
+mod analyse;
+mod confirm;
+mod finish;
+pub(crate) mod news;
+mod prepare;
+mod start;
+
+use serin_api::flagger::{CanaryPhase as Phase, Provider};
+use serin_kernel::Reading;
+use serin_traffic::Split;
+
+use crate::{
+    desk::{Desk, Halt},
+    objects::{Readiness, Target},
+    routes::Routes,
+};
+
+/// What a look has before it once everything is in its place.
+pub(crate) struct Stage<'a> {
+    /// The workload and what stands around it.
+    pub(crate) target: Target<'a>,
+    /// The router's objects.
+    pub(crate) routes: Routes,
+    /// How the traffic is split now: what the router's objects say, whatever the status says.
+    pub(crate) live: Split,
+}
+
+/// Looks at a valid Canary.
+pub(crate) fn look(desk: &mut Desk<'_>) -> Result<(), Halt> {
+    if desk.canary.spec.suspend {
+        desk.once(serin_kernel::EventType::Normal, "skipping canary run as object is suspended");
+        return Err(Halt::Over);
+    }
+    desk.memory.said.clear();
+    let prepared = prepare::prepare(desk);
+    desk.save();
+    let (target, routes) = prepared?;
+    let done = advance(desk, target, routes);
+    measure_status(desk);
+    desk.save();
+    done
+}
+
+fn measure_status(desk: &mut Desk<'_>) {
+    let value = match desk.status.phase {
+        Some(Phase::Progressing) => 0.0,
+        Some(Phase::Failed) => 2.0,
+        _ => 1.0,
+    };
+    desk.measure("flagger_canary_status", &[], Reading::Gauge(value));
+}
+
+fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<(), Halt> {
+    if !start::is_due(desk, &target)? {
+        return Ok(());
+    }
+    let live = match routes.split(desk) {
+        Ok(split) => split,
+        Err(why) => return desk.stop(why),
+    };
+    let stage = Stage { target, routes, live };
+    if !desk.canary.spec.skip_analysis && !carries_the_users(desk, &stage) {
+        primary_is_ready(desk, &stage)?;
+    }
+    desk.measure_weights(live);
+    if !is_running(desk.status.phase) {
+        return start::start(desk, &stage);
+    }
+    let may_restart = matches!(desk.status.phase, Some(Phase::Progressing | Phase::WaitingPromotion));
+    if may_restart && desk.must(news::has_changed(&desk.status, &stage.target))? {
+        return start::restart(desk, &stage);
+    }
+    canary_is_ready(desk, &stage)?;
+    if desk.canary.spec.skip_analysis {
+        return finish::skip(desk, &stage);
+    }
+    match desk.status.phase {
+        Some(Phase::Promoting) => finish::promoting(desk, &stage),
+        Some(Phase::Finalising) => finish::finalising(desk, &stage),
+        _ => analyse::analyse(desk, &stage),
+    }
+}
+
+/// Whether a run is under way, so that it needs no start.
+fn is_running(phase: Option<Phase>) -> bool {
+    use Phase::{Finalising, Progressing, Promoting, WaitingPromotion};
+    matches!(phase, Some(Progressing | WaitingPromotion | Promoting | Finalising))
+}
+
+/// Whether all traffic is at the new version because the primary could not take the promoted one: a release that mends it
+/// runs from there, and nothing sends users to the broken primary (Flagger does: defect 2).
+fn carries_the_users(desk: &Desk<'_>, stage: &Stage<'_>) -> bool {
+    let before_promotion = !matches!(desk.status.phase, Some(Phase::Promoting | Phase::Finalising));
+    before_promotion
+        && Split::new(0, 100) == stage.live
+        && matches!(stage.target.primary_ready(desk.now), Readiness::Failed(_))
+}
+
+fn primary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    match stage.target.primary_ready(desk.now) {
+        Readiness::Ready => Ok(()),
+        Readiness::Waiting(why) => desk.stop(why),
+        Readiness::Failed(why) => {
+            desk.warning(why.clone());
+            if matches!(desk.status.phase, Some(Phase::Promoting | Phase::Finalising)) {
+                finish::fail_promotion(desk, stage, &why)
+            } else {
+                finish::roll_back(desk, stage)
+            }
+        }
+    }
+}
+
+fn canary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    match stage.target.canary_ready(desk.now) {
+        Readiness::Ready => Ok(()),
+        Readiness::Waiting(why) => desk.stop(why),
+        Readiness::Failed(why) => {
+            desk.warning(why.clone());
+            desk.alert(
+                serin_api::flagger::Severity::Error,
+                &format!("Progress deadline exceeded: {why}"),
+                false,
+            );
+            finish::roll_back(desk, stage)
+        }
+    }
+}
+
+/// Whether the traffic is split by the Services alone.
+pub(crate) fn is_plain(desk: &Desk<'_>) -> bool {
+    Provider::of(desk.provider()) == Provider::Kubernetes
+}

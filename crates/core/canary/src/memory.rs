@@ -1,0 +1,124 @@
+//! What a planner keeps of one Canary between passes: when its next look is due, and what was said already.
+//!
+//! Property: looks stay on their grid whatever wakes the planner in between. Lost at a restart, the memory begins anew:
+//! after a wait that differs from Canary to Canary, so that a restart does not make all of them look at once.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serin_kernel::Moment;
+
+/// The memory of one Canary.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Memory {
+    /// When the next look is due, in milliseconds since 1970.
+    next: i64,
+    /// What was said and needs no saying again while it stays true.
+    pub(crate) said: Vec<String>,
+    /// The phase before the end, which the last event still tells.
+    pub(crate) before: Option<String>,
+}
+
+/// How long the first look at a new Canary may wait for its target, which was perhaps created a moment before and is not
+/// seen yet.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Milliseconds since 1970.
+fn millis(moment: Moment) -> i64 {
+    moment.timestamp().as_millisecond()
+}
+
+fn whole_millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Memory {
+    /// What was kept; none when nothing was, or not in this form.
+    pub(crate) fn read(kept: Option<&serde_json::Value>) -> Option<Self> {
+        kept.and_then(|kept| Self::deserialize(kept).ok())
+    }
+
+    /// The first memory of a Canary: it is looked at soon, or within one `interval` if it `is_known` from before a restart.
+    pub(crate) fn begin(uid: &str, now: Moment, interval: Duration, is_known: bool) -> Self {
+        let spread = uid.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let within = u64::try_from(whole_millis(interval)).unwrap_or(0).max(1);
+        let wait =
+            if is_known { i64::try_from(spread % within).unwrap_or(0) } else { whole_millis(PATIENCE) };
+        Self { next: millis(now).saturating_add(wait), ..Self::default() }
+    }
+
+    /// Whether a look is due. A clock that went back by more than an `interval` makes it due too: waiting for the old
+    /// time to come again would be no waiting for the interval.
+    pub(crate) fn is_due(&self, now: Moment, interval: Duration) -> bool {
+        let left = self.next - millis(now);
+        left <= 0 || whole_millis(interval) < left
+    }
+
+    /// After a look on the grid: the next point of it.
+    pub(crate) fn advance(&mut self, now: Moment, interval: Duration) {
+        let step = whole_millis(interval).max(1);
+        let behind = millis(now) - self.next;
+        // Points that have passed meanwhile are left out.
+        self.next = if (0..step).contains(&behind) { self.next + step } else { millis(now) + step };
+    }
+
+    /// After a look beside the grid: the grid begins here.
+    pub(crate) fn restart(&mut self, now: Moment, interval: Duration) {
+        self.next = millis(now) + whole_millis(interval).max(1);
+    }
+
+    /// When the next look is due.
+    pub(crate) fn wake(&self) -> Moment {
+        Moment::EPOCH.plus(Duration::from_millis(u64::try_from(self.next).unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN: Duration = Duration::from_secs(10);
+
+    fn at(millis: u64) -> Moment {
+        Moment::EPOCH.plus(Duration::from_millis(1_000_000 + millis))
+    }
+
+    #[test]
+    fn looks_stay_on_their_grid_however_late_they_are() {
+        let mut memory = Memory { next: 1_000_000, ..Memory::default() };
+        let mut due = Vec::new();
+        for (now, late) in [(0, 0), (10_000, 400), (20_000, 0), (30_000, 25_000), (65_000, 0)] {
+            assert!(memory.is_due(at(now + late), TEN));
+            memory.advance(at(now + late), TEN);
+            assert!(!memory.is_due(at(now + late), TEN));
+            due.push(memory.wake());
+        }
+        assert_eq!(due, [at(10_000), at(20_000), at(30_000), at(65_000), at(75_000)]);
+    }
+
+    #[test]
+    fn a_restart_spreads_looks_and_a_new_canary_waits_for_little() {
+        let waits: std::collections::BTreeSet<_> =
+            (0..100).map(|n| Memory::begin(&format!("uid-{n}"), at(0), TEN, true).wake()).collect();
+        assert!(50 < waits.len());
+        assert!(waits.iter().all(|wait| (at(0)..at(10_000)).contains(wait)));
+        assert!(Memory::begin("u", at(0), TEN, false).is_due(at(0).plus(PATIENCE), TEN));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_holds_nobody_up() {
+        let mut memory = Memory { next: 1_500_000, ..Memory::default() };
+        memory.advance(at(500_000), TEN);
+        assert!(memory.is_due(at(100), TEN));
+        memory.advance(at(100), TEN);
+        assert_eq!(memory.wake(), at(10_100));
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let memory = Memory { next: 7, said: vec!["a".to_owned()], before: None };
+        assert_eq!(Memory::read(serde_json::to_value(&memory).ok().as_ref()), Some(memory));
+        assert_eq!(Memory::read(Some(&serde_json::json!(3))), None);
+    }
+}

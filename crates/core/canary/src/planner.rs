@@ -1,0 +1,170 @@
+//! One pass over one Canary: is a look due, and what comes of it.
+
+use std::time::Duration;
+
+use serin_api::{
+    flagger::{self, Canary, CanaryPhase as Phase, Rules},
+    kinds, lenient,
+    wire::Problem,
+};
+use serin_kernel::{
+    Act, Answers, EventType, Freeze, Interest, Kind, Moment, Object, Observed, Plan, Planner,
+};
+
+use crate::{
+    desk::{Desk, Halt},
+    interests,
+    look::{self, news},
+    memory::Memory,
+    objects::{Readiness, Target},
+    release,
+    settings::Settings,
+    status,
+};
+
+/// Problems that a message names; the rest are counted.
+const NAMED_MAX: usize = 5;
+
+/// Plans for Canaries.
+#[derive(Clone, Debug, Default)]
+pub struct CanaryPlanner {
+    settings: Settings,
+}
+
+impl CanaryPlanner {
+    /// A planner with the settings of one controller.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Planner for CanaryPlanner {
+    fn kind(&self) -> Kind {
+        kinds::CANARY
+    }
+
+    fn interests(&self, object: &Object) -> Vec<Interest> {
+        interests::interests(object, &self.settings)
+    }
+
+    fn further_interests(&self, observed: &Observed) -> Vec<Interest> {
+        interests::further(observed, &self.settings)
+    }
+
+    fn plan(&self, observed: &Observed, answers: &Answers, now: Moment) -> Plan {
+        let read = lenient::<Canary>(observed.object.value());
+        let meta = observed.object.meta();
+        let is_going = meta.deletion_timestamp.is_some();
+        if is_going && !meta.finalizers.iter().any(|it| it == release::FINALIZER) {
+            return Plan::Act(Act::default());
+        }
+        let interval = interval(&read.value);
+        let kept = Memory::read(observed.kept.as_ref());
+        let is_known = !matches!(read.value.status.phase, None | Some(Phase::Initializing));
+        let mut memory = kept.unwrap_or_else(|| Memory::begin(&meta.uid, now, interval, is_known));
+        if memory.is_due(now, interval) {
+            memory.advance(now, interval);
+        } else if is_going || self.is_news(observed, &read.value, now) {
+            memory.restart(now, interval);
+        } else {
+            let keep = serde_json::to_value(&memory).ok();
+            return Plan::Act(Act { wake: Some(memory.wake()), keep, ..Act::default() });
+        }
+        let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+        let done = if is_going {
+            release::release(&mut desk)
+        } else if let Some(why) = self.problem(&read.value, &read.problems) {
+            refuse(&mut desk, &why);
+            Ok(())
+        } else {
+            status::refuse(&mut desk.status, None, now);
+            release::mark(&mut desk);
+            look::look(&mut desk)
+        };
+        match done {
+            Err(Halt::Ask(ask)) => Plan::Ask(vec![*ask]),
+            Ok(()) | Err(Halt::Over) => {
+                desk.save();
+                Plan::Act(desk.act())
+            }
+        }
+    }
+
+    fn freeze(&self, object: &Object, cause: &Freeze, now: Moment) -> Act {
+        let canary = lenient::<Canary>(object.value()).value;
+        let why = match cause {
+            Freeze::Panicked(text) => format!("planning for it failed ({text})"),
+            Freeze::Storm { passes } => {
+                format!("{passes} passes in a row wrote although nothing else changed")
+            }
+            Freeze::Endless { rounds } => format!("{rounds} rounds of questions did not end"),
+        };
+        let text = format!(
+            "Serin leaves this Canary alone until it is changed: {why}. Please report this as a defect."
+        );
+        let observed = Observed::new(object.clone(), []);
+        let answers = Answers::new();
+        let memory = Memory::begin(&object.meta().uid, now, interval(&canary), false);
+        let mut desk = Desk::new(&observed, &canary, &self.settings, &answers, (memory, now));
+        refuse(&mut desk, &text);
+        desk.save();
+        Act { wake: None, ..desk.act() }
+    }
+}
+
+impl CanaryPlanner {
+    /// Whether something has happened that does not wait for the next look: a new version, or a primary that is ready for the
+    /// first time.
+    fn is_news(&self, observed: &Observed, canary: &Canary, now: Moment) -> bool {
+        if canary.spec.suspend {
+            return false;
+        }
+        let Ok(target) = Target::look(observed, canary, &self.settings.objects) else { return false };
+        match canary.status.phase {
+            None => true,
+            Some(Phase::Initializing) => {
+                target.primary().is_some() && target.primary_ready(now) == Readiness::Ready
+            }
+            Some(Phase::Initialized | Phase::Succeeded | Phase::Failed) => {
+                news::has_changed(&canary.status, &target).unwrap_or(false)
+                    && objects_own(&canary.status.last_applied_spec)
+            }
+            _ => false,
+        }
+    }
+
+    /// Why the Canary cannot be run.
+    fn problem(&self, canary: &Canary, unread: &[Problem]) -> Option<String> {
+        let of_status = |problem: &&Problem| problem.path != "status" && !problem.path.starts_with("status.");
+        let unread = unread.iter().filter(of_status).map(ToString::to_string);
+        let rules = Rules {
+            provider: &self.settings.mesh_provider,
+            no_cross_namespace_refs: !self.settings.crosses_namespaces,
+        };
+        let invalid = flagger::validate(canary, rules);
+        let all: Vec<String> = unread.chain(invalid.iter().map(ToString::to_string)).collect();
+        let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+        let more = all.len().saturating_sub(NAMED_MAX);
+        let tail = if 0 < more { format!("; and {more} more") } else { String::new() };
+        (!all.is_empty()).then(|| format!("{named}{tail}"))
+    }
+}
+
+/// Whether the hash is of this planner's making: one of another controller is taken over at a look, and is no news before.
+fn objects_own(hash: &str) -> bool {
+    crate::objects::is_own_hash(hash)
+}
+
+fn interval(canary: &Canary) -> Duration {
+    let interval = canary.spec.analysis.as_ref().map_or(flagger::INTERVAL, flagger::CanaryAnalysis::interval);
+    Duration::from_nanos(u64::try_from(interval.nanos()).unwrap_or(0))
+}
+
+/// Says on the Canary why it is not run, and keeps everything as it is.
+fn refuse(desk: &mut Desk<'_>, why: &str) {
+    let text = format!("The Canary \"{}\" is invalid: {why}", desk.observed.object.meta().name);
+    desk.once(EventType::Warning, text);
+    let now = desk.now;
+    status::refuse(&mut desk.status, Some(why), now);
+}

@@ -1,0 +1,67 @@
+//! The end of a Canary: what it took over goes back, so that deleting it takes nothing from users.
+
+use serin_api::flagger::CanaryPhase as Phase;
+use serin_kernel::{Change, Write};
+
+use crate::{
+    desk::{Desk, Halt},
+    objects::{Release, Target},
+    routes::Routes,
+};
+
+/// Keeps a Canary until its target serves again by itself.
+pub(crate) const FINALIZER: &str = "finalizer.flagger.app";
+
+/// Marks a Canary to be kept for that, or no longer.
+pub(crate) fn mark(desk: &mut Desk<'_>) {
+    let finalizers = &desk.observed.object.meta().finalizers;
+    let is_marked = finalizers.iter().any(|it| it == FINALIZER);
+    if is_marked == desk.canary.spec.revert_on_deletion {
+        return;
+    }
+    let mut wanted = finalizers.clone();
+    if is_marked {
+        wanted.retain(|it| it != FINALIZER);
+    } else {
+        wanted.push(FINALIZER.to_owned());
+    }
+    put(desk, &wanted);
+}
+
+fn put(desk: &mut Desk<'_>, finalizers: &[String]) {
+    let patch = serde_json::json!({"metadata": {"finalizers": finalizers}});
+    desk.write([Write::same(&desk.observed.object, Change::Merge(patch))]);
+}
+
+/// The next step of giving everything back: the target's pods first, then what leads to them.
+pub(crate) fn release(desk: &mut Desk<'_>) -> Result<(), Halt> {
+    let name = desk.called();
+    if desk.status.phase != Some(Phase::Terminating) {
+        desk.normal(format!("Terminating canary {name}"));
+        desk.memory.before = desk.told.map(|phase| phase.as_str().to_owned());
+        desk.enter(Phase::Terminating);
+        desk.save();
+    }
+    // Without a target there is nothing to give back, and nobody to wait for.
+    if let Ok(target) = Target::look(desk.observed, desk.canary, &desk.settings.objects) {
+        match target.release(desk.now) {
+            Release::Write(writes) => {
+                desk.write(writes);
+                return Ok(());
+            }
+            Release::Wait(why) => {
+                desk.because(why);
+                return Ok(());
+            }
+            Release::Done => {}
+        }
+        let writes = Routes::new(desk, &target).finalize(desk)?;
+        desk.write(writes);
+    }
+    let left: Vec<String> =
+        desk.observed.object.meta().finalizers.iter().filter(|it| *it != FINALIZER).cloned().collect();
+    put(desk, &left);
+    desk.told = desk.memory.before.as_deref().and_then(Phase::parse).or(desk.told);
+    desk.normal(format!("Terminated canary {name}"));
+    Ok(())
+}

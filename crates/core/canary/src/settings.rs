@@ -1,0 +1,48 @@
+//! What one controller is told about all Canaries.
+
+use serin_metrics::provider::Place;
+use serin_notify::Recipient;
+
+use crate::objects::ObjectSettings;
+
+/// Settings of the Canary machine; the flags of Flagger's controller that change what it decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What routes the traffic of Canaries that do not say it.
+    pub mesh_provider: String,
+    /// Prometheus of Canaries that name none.
+    pub metrics_server: String,
+    /// How objects are read and made.
+    pub objects: ObjectSettings,
+    /// Prefix of the ingress controller's annotations, without a slash.
+    pub ingress_annotations_prefix: String,
+    /// The ingress class, where routing objects name one.
+    pub ingress_class: String,
+    /// Who is told of every event; empty for nobody.
+    pub event_webhook: String,
+    /// The chat that is told of Canaries that name none.
+    pub chat: Option<Recipient>,
+    /// What the controller's surroundings give to metric servers.
+    pub place: Place,
+    /// Name of the cluster, in alerts.
+    pub cluster_name: String,
+    /// Whether Canaries may name objects of other namespaces.
+    pub crosses_namespaces: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mesh_provider: "istio".to_owned(),
+            metrics_server: "http://prometheus:9090".to_owned(),
+            objects: ObjectSettings::default(),
+            ingress_annotations_prefix: "nginx.ingress.kubernetes.io".to_owned(),
+            ingress_class: String::new(),
+            event_webhook: String::new(),
+            chat: None,
+            place: Place::default(),
+            cluster_name: String::new(),
+            crosses_namespaces: true,
+        }
+    }
+}

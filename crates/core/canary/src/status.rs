@@ -1,0 +1,98 @@
+//! The status of a Canary: what each phase means, and the one patch that writes it.
+
+use serde_json::{Value, json};
+use serin_api::{
+    diff,
+    flagger::{CanaryPhase, CanaryStatus},
+    meta::Condition,
+    wire::Wire,
+};
+use serin_kernel::{Moment, Object};
+
+/// The condition that clients wait for.
+pub(crate) const PROMOTED: &str = "Promoted";
+/// The condition that says why a Canary is not run; there only while it is so.
+pub(crate) const INVALID: &str = "Invalid";
+
+/// What the condition says in `phase`, for a target of `kind`.
+fn meaning(phase: CanaryPhase, kind: &str) -> (&'static str, String) {
+    use CanaryPhase as Phase;
+    match phase {
+        Phase::Initialized => ("True", format!("{kind} initialization completed.")),
+        Phase::Waiting | Phase::WaitingPromotion => ("Unknown", "Waiting for approval.".to_owned()),
+        Phase::Progressing => ("Unknown", "New revision detected, progressing canary analysis.".to_owned()),
+        Phase::Promoting => {
+            ("Unknown", "Canary analysis completed, starting primary rolling update.".to_owned())
+        }
+        Phase::Finalising => {
+            ("Unknown", "Canary analysis completed, routing all traffic to primary.".to_owned())
+        }
+        Phase::Succeeded => {
+            ("True", "Canary analysis completed successfully, promotion finished.".to_owned())
+        }
+        Phase::Failed => ("False", format!("Canary analysis failed, {kind} scaled to zero.")),
+        // Flagger has no text of its own for the end.
+        Phase::Initializing | Phase::Terminating | Phase::Terminated => {
+            ("Unknown", format!("New {kind} detected, starting initialization."))
+        }
+    }
+}
+
+/// Puts `status` into `phase`: the condition is replaced when its status or reason is another one, and keeps the time of
+/// its last transition while its status is the same.
+pub(crate) fn enter(status: &mut CanaryStatus, phase: CanaryPhase, kind: &str, now: Moment) {
+    let (value, message) = meaning(phase, kind);
+    status.phase = Some(phase);
+    let old = status.conditions.iter().find(|condition| condition.kind == PROMOTED);
+    if old.is_some_and(|old| old.status == value && old.reason == phase.as_str()) {
+        return;
+    }
+    let kept = old.filter(|old| old.status == value).and_then(|old| old.last_transition_time);
+    let new = condition(PROMOTED, value, phase.as_str(), message, (kept.unwrap_or(now), now));
+    status.conditions.retain(|condition| condition.kind != PROMOTED);
+    status.conditions.insert(0, new);
+}
+
+/// Says why the Canary is not run, or with `None` that nothing keeps it from that.
+pub(crate) fn refuse(status: &mut CanaryStatus, why: Option<&str>, now: Moment) {
+    let old = status.conditions.iter().find(|condition| condition.kind == INVALID);
+    if old.map(|old| old.message.as_str()) == why {
+        return;
+    }
+    let since = old.and_then(|old| old.last_transition_time).unwrap_or(now);
+    status.conditions.retain(|condition| condition.kind != INVALID);
+    if let Some(why) = why {
+        status.conditions.push(condition(INVALID, "True", "InvalidSpec", why.to_owned(), (since, now)));
+    }
+}
+
+fn condition(
+    kind: &str,
+    status: &str,
+    reason: &str,
+    message: String,
+    (since, now): (Moment, Moment),
+) -> Condition {
+    Condition {
+        kind: kind.to_owned(),
+        status: status.to_owned(),
+        last_update_time: Some(now.truncated()),
+        last_transition_time: Some(since.truncated()),
+        reason: reason.to_owned(),
+        message,
+        ..Condition::default()
+    }
+}
+
+/// The merge patch that makes the status of `object`, which reads as `old`, into `new`; none when it is that already. The
+/// time of the last transition is that of the last write.
+pub(crate) fn patch(object: &Object, old: &CanaryStatus, new: &CanaryStatus, now: Moment) -> Option<Value> {
+    let there = object.value().get("status").cloned().unwrap_or(Value::Null);
+    let is_first = old.phase.is_none();
+    if !is_first && old == new {
+        return None;
+    }
+    let dated = CanaryStatus { last_transition_time: Some(now.truncated()), ..new.clone() };
+    let patch = diff::merge_diff(&there, &dated.write())?;
+    Some(json!({ "status": patch }))
+}
