@@ -3,6 +3,7 @@
 mod controller;
 mod crds;
 mod demo;
+mod flagger;
 mod gate;
 mod judge;
 mod progress;
@@ -24,6 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Controller(Box<controller::ControllerArgs>),
+    Flagger(Box<flagger::FlaggerArgs>),
     Demo(demo::DemoArgs),
     Shift(Box<shift::ShiftArgs>),
     Judge(Box<judge::JudgeArgs>),
@@ -61,13 +63,18 @@ async fn dispatch() -> ExitCode {
     if Path::new(&called_as).file_stem().is_some_and(|name| name == rollouts::PLUGIN) {
         return rollouts::run(rollouts::PLUGIN, words).await;
     }
-    let cli = match Cli::try_parse() {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "flagger") {
+        words = flagger::with_two_hyphens(words.into_iter()).collect();
+    }
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => return judge::refuse(&error).unwrap_or_else(|| error.exit()),
     };
     let done = match cli.command {
         Command::Rollouts { arguments } => return rollouts::run("serin rollouts", arguments).await,
         Command::Controller(arguments) => controller::run(&arguments).await,
+        Command::Flagger(arguments) => flagger::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Shift(arguments) => shift::run(&arguments).await,
         Command::Judge(arguments) => return judge::run(&arguments).await,

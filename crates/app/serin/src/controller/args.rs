@@ -135,7 +135,7 @@ pub(crate) struct ControllerArgs {
 
 /// Least important lines that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Level {
+pub(crate) enum Level {
     /// Everything.
     #[value(alias = "trace")]
     Debug,
@@ -151,7 +151,7 @@ pub(super) enum Level {
 
 /// How lines are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For machines.

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Format, Level};
 
 /// Starts logging. `RUST_LOG` wins over `level`, for a closer look at one part.
-pub(super) fn start(level: Level, format: Format) {
+pub(crate) fn start(level: Level, format: Format) {
     let level = match level {
         Level::Debug => "debug",
         Level::Info => "info",
@@ -22,4 +22,15 @@ pub(super) fn start(level: Level, format: Format) {
         Format::Text => lines.with_ansi(false).try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),
     };
+}
+
+/// Starts logging as Flagger's flags say: its levels are words of zap, its encodings `json` and `console`.
+pub(crate) fn start_by_words(level: &str, encoding: &str) {
+    let level = match level {
+        "debug" => Level::Debug,
+        "warn" | "warning" => Level::Warn,
+        "error" | "dpanic" | "panic" | "fatal" => Level::Error,
+        _ => Level::Info,
+    };
+    start(level, if encoding == "console" { Format::Text } else { Format::Json });
 }

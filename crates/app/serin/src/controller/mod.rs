@@ -4,28 +4,23 @@
 //! gets a follower that knows nothing stale.
 
 mod args;
-mod logs;
+pub(crate) mod leading;
+pub(crate) mod logs;
 
-use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, bail};
 use serin_api::{kinds, names::labels};
-use serin_cluster::{Cluster, KubeApi, Lock, LockTimes, Role, Settings, access::Connection, clock};
+use serin_cluster::{Cluster, KubeApi, Lock, LockTimes, Settings, access::Connection, clock};
 use serin_engine::{Engine, Options};
 use serin_kernel::{Operator, Requirement, Selector};
 use serin_server::{Durations, Facts};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::ControllerArgs;
 
 /// The lease that Argo's controller takes, so that the two can never work side by side.
 const LEASE: &str = "argo-rollouts-controller-lock";
-/// How long events that are still queued may hold up the end.
-const LAST_EVENTS: Duration = Duration::from_secs(5);
 /// The version told by metrics and logs.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -47,7 +42,7 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     let instance = Some(args.instance_id.clone()).filter(|id| !id.is_empty());
     tracing::info!(version = VERSION, server, namespace, namespaced = args.namespaced, instance, "starting");
 
-    let stop = stopped_by_signals()?;
+    let stop = leading::stopped_by_signals()?;
     let watching = CancellationToken::new();
     let cluster = Cluster::new(Arc::new(KubeApi::new(client)), settings(args, &namespace), watching.clone());
     let planners = serin_rollout::planners(serin_rollout::Settings { instance: instance.clone() });
@@ -55,62 +50,21 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(cluster.clone(), planners, &Options { workers, ..Options::default() })?;
     serve(args, &cluster, &engine, &watching).await?;
 
-    let election = CancellationToken::new();
-    let (told, mut roles) = watch::channel(Role::Waiting { leader: None });
     let lease = instance.map_or_else(|| LEASE.to_owned(), |instance| format!("{LEASE}-{instance}"));
-    let lock = Lock { cluster: cluster.clone(), namespace, name: lease, identity: identity(), times };
-    let mut always_leading = None;
-    let standing = if args.leader_elect {
-        let token = election.clone();
-        Some(tokio::spawn(async move { lock.run(token, told).await }))
-    } else {
-        told.send_replace(Role::Leading);
-        always_leading = Some(told);
-        None
-    };
-
-    let lost = lead(&engine, &mut roles, &stop).await;
-    drop(always_leading);
-    if !lost {
-        cluster.events_sent(LAST_EVENTS).await;
-    }
-    election.cancel();
-    if let Some(standing) = standing {
-        standing.await.context("the election")?;
-    }
+    let lock = args.leader_elect.then(|| Lock {
+        cluster: cluster.clone(),
+        namespace,
+        name: lease,
+        identity: leading::identity(),
+        times,
+    });
+    let lost = leading::serve(&cluster, &engine, lock, &stop).await?;
     watching.cancel();
     if lost {
         bail!("the lease is lost: another controller may lead now");
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Leads when it is our turn, until `stop`; whether the lease was lost.
-async fn lead(engine: &Engine, roles: &mut watch::Receiver<Role>, stop: &CancellationToken) -> bool {
-    loop {
-        let role = roles.borrow_and_update().clone();
-        match role {
-            Role::Leading => break,
-            Role::Lost => return true,
-            Role::Waiting { leader } => tracing::info!(leader, "waiting for the lease"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return false,
-            changed = roles.changed() => if changed.is_err() { return true },
-        }
-    }
-    tracing::info!("leading");
-    let running = engine.run(stop.clone());
-    tokio::pin!(running);
-    tokio::select! {
-        () = &mut running => false,
-        _ = roles.wait_for(|role| *role == Role::Lost) => {
-            engine.halt();
-            running.await;
-            true
-        }
-    }
 }
 
 fn settings(args: &ControllerArgs, namespace: &str) -> Settings {
@@ -152,34 +106,4 @@ async fn serve(
         .await
         .context("--healthzPort, --bind-address")?;
     Ok(())
-}
-
-/// Who we are in the lease: the host, which is the pod's name in a cluster, and something that no other has.
-fn identity() -> String {
-    let host = std::env::var("HOSTNAME").ok().filter(|host| !host.is_empty());
-    let host = host.or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
-    let since = jiff::Timestamp::now().as_nanosecond();
-    format!("{}_{}-{since:x}", host.as_deref().map_or("serin", str::trim), std::process::id())
-}
-
-/// A token that the first SIGTERM or SIGINT cancels; the second ends the process at once.
-fn stopped_by_signals() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let token = stop.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if token.is_cancelled() {
-                std::process::exit(130);
-            }
-            tracing::info!("stopping");
-            token.cancel();
-        }
-    });
-    Ok(stop)
 }

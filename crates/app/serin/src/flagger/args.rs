@@ -1,0 +1,165 @@
+//! The flags of `serin flagger`: Flagger's names and defaults, so that an installation's arguments need no change. Go's
+//! flags have one hyphen; see [`with_two_hyphens`].
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgAction, Args};
+
+/// Serve the Canaries of a cluster, as Flagger's controller does
+#[derive(Args, Debug)]
+pub(crate) struct FlaggerArgs {
+    /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, the pod's service account]
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    pub(super) kubeconfig: PathBuf,
+    /// Address of the API server, over that of the kubeconfig
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
+    pub(super) master: String,
+    /// Requests a second to the API, after a burst
+    #[arg(long, default_value_t = 600.0)]
+    pub(super) kubeconfig_qps: f64,
+    /// Requests at once to the API
+    #[arg(long, default_value_t = 1200)]
+    pub(super) kubeconfig_burst: u32,
+    /// Prometheus of Canaries that name none
+    #[arg(long, value_name = "URL", default_value = "http://prometheus:9090")]
+    pub(super) metrics_server: String,
+    /// Least important lines that are logged: debug, info, warn or error
+    #[arg(long, default_value = "info")]
+    pub(super) log_level: String,
+    /// How lines are logged: json or console
+    #[arg(long, default_value = "json")]
+    pub(super) zap_encoding: String,
+    /// Port of /metrics and /healthz
+    #[arg(long, default_value_t = 8080)]
+    pub(super) port: u16,
+    /// Web hook of the Slack channel that is told of Canaries that name no chat
+    #[arg(
+        long,
+        env = "SLACK_URL",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub(super) slack_url: String,
+    /// Bot token for Slack
+    #[arg(long, env = "SLACK_TOKEN", default_value = "", hide_default_value = true, hide_env_values = true)]
+    pub(super) slack_token: String,
+    /// Proxy for Slack
+    #[arg(long, env = "SLACK_PROXY_URL", value_name = "URL", default_value = "", hide_default_value = true)]
+    pub(super) slack_proxy_url: String,
+    /// Name of the sender in Slack
+    #[arg(long, default_value = "flagger")]
+    pub(super) slack_user: String,
+    /// Channel in Slack
+    #[arg(long, default_value = "")]
+    pub(super) slack_channel: String,
+    /// Web hook of Microsoft Teams, instead of Slack
+    #[arg(
+        long,
+        env = "MSTEAMS_URL",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub(super) msteams_url: String,
+    /// Proxy for Microsoft Teams
+    #[arg(
+        long,
+        env = "MSTEAMS_PROXY_URL",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) msteams_proxy_url: String,
+    /// Who is told of every event of Canaries that name nobody
+    #[arg(
+        long,
+        env = "EVENT_WEBHOOK_URL",
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub(super) event_webhook: String,
+    /// Prefixes of labels and annotations that a primary gets from its target, separated by commas; * for all
+    #[arg(long, value_delimiter = ',', default_value = "", hide_default_value = true)]
+    pub(super) include_label_prefix: Vec<String>,
+    /// The one namespace that is served [default: all]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) namespace: String,
+    /// What routes the traffic of Canaries that do not say it
+    #[arg(long, default_value = "istio")]
+    pub(super) mesh_provider: String,
+    /// Labels of which the first that a workload is selected by tells its pods, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "app,name,app.kubernetes.io/name")]
+    pub(super) selector_labels: Vec<String>,
+    /// Prefix of the NGINX ingress controller's annotations
+    #[arg(long, default_value = "nginx.ingress.kubernetes.io")]
+    pub(super) ingress_annotations_prefix: String,
+    /// Ingress class of Contour's objects
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) ingress_class: String,
+    /// Take part in the election of one leader among several copies
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(super) enable_leader_election: bool,
+    /// Namespace of the leader's lease
+    #[arg(long, default_value = "kube-system")]
+    pub(super) leader_election_namespace: String,
+    /// Copy ConfigMaps and Secrets for the primary, and watch them
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub(super) enable_config_tracking: bool,
+    /// Name of the cluster, in alerts
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) cluster_name: String,
+    /// Refuse Canaries that name objects of other namespaces
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub(super) no_cross_namespace_refs: bool,
+    /// Not needed: nothing is looked at again without a reason
+    #[arg(long, hide = true)]
+    control_loop_interval: Option<String>,
+    /// Not needed: as many Canaries are looked at as are due
+    #[arg(long, hide = true)]
+    threadiness: Option<String>,
+    /// Not needed
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
+    zap_replace_globals: Option<String>,
+}
+
+/// `words` with a second hyphen before each of Go's flags.
+pub(crate) fn with_two_hyphens(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    words.map(|word| {
+        let text = word.to_string_lossy();
+        let is_long = text.strip_prefix('-').is_some_and(|rest| {
+            rest.len() > 1 && rest.starts_with(|first: char| first.is_ascii_alphabetic())
+        });
+        if is_long { OsString::from(format!("-{text}")) } else { word }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: FlaggerArgs,
+    }
+
+    #[test]
+    fn gos_flags_are_read() {
+        let line = "flagger -kubeconfig k -mesh-provider=linkerd -enable-leader-election -enable-config-tracking=false \
+            -include-label-prefix=a,b -selector-labels app,name -threadiness 4 --port 9 -zap-replace-globals=true \
+            -control-loop-interval 5s -log-level=debug";
+        let words = with_two_hyphens(line.split_whitespace().map(OsString::from));
+        let args = Line::try_parse_from(words).map(|line| line.args).unwrap();
+        assert_eq!((args.mesh_provider.as_str(), args.port), ("linkerd", 9));
+        assert!(args.enable_leader_election && !args.enable_config_tracking);
+        assert_eq!(args.include_label_prefix, ["a", "b"]);
+        assert_eq!(args.selector_labels, ["app", "name"]);
+    }
+}

@@ -1,0 +1,135 @@
+//! `serin flagger`: serves the Canaries of a cluster in Flagger's place.
+//!
+//! Ends with 0 when it was told to stop, and with 1 when it could not start or lost its lease.
+
+mod args;
+
+use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use serin_api::{flagger::ChatKind, kinds};
+use serin_calls::{Http, Limits};
+use serin_canary::{CanaryPlanner, Settings, objects::ObjectSettings};
+use serin_cluster::{
+    Cluster, KubeApi, Lock, LockTimes,
+    access::{Access, Connection},
+    clock,
+};
+use serin_engine::{Engine, Options};
+use serin_notify::Recipient;
+use serin_server::{Durations, Facts};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use args::{FlaggerArgs, with_two_hyphens};
+
+use crate::controller::{leading, logs};
+
+/// The lease that Flagger's controller takes, so that the two can never work side by side.
+const LEASE: &str = "flagger-leader-election";
+/// Flagger's times for it.
+const TIMES: LockTimes = LockTimes {
+    lease_duration: Duration::from_mins(1),
+    renew_deadline: Duration::from_secs(15),
+    retry_period: Duration::from_secs(5),
+};
+/// Looks at the same time. They mostly wait for web hooks and metric servers, and one that hangs delays nobody.
+const LOOKS: usize = 4096;
+/// The component that events come from.
+const COMPONENT: &str = "flagger";
+/// The version told by metrics and logs.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the controller.
+pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
+    logs::start_by_words(&args.log_level, &args.zap_encoding);
+    let namespace = Some(args.namespace.clone()).filter(|namespace| !namespace.is_empty());
+    let access = Access {
+        kubeconfig: Some(args.kubeconfig.clone()).filter(|path| !path.as_os_str().is_empty()),
+        server: Some(args.master.clone()).filter(|server| !server.is_empty()),
+        namespace: namespace.clone(),
+        ..Access::default()
+    };
+    let Connection { client, server, .. } = access.connect(&format!("serin/{VERSION}")).await?;
+    tracing::info!(version = VERSION, server, namespace, "starting");
+    let settings = settings(args)?;
+    let stop = leading::stopped_by_signals()?;
+    let watching = CancellationToken::new();
+    let mut looked_at = serin_cluster::Settings::new(clock::system());
+    looked_at.namespace.clone_from(&namespace);
+    looked_at.qps = args.kubeconfig_qps;
+    looked_at.burst = args.kubeconfig_burst;
+    looked_at.seed = u64::from(std::process::id());
+    looked_at.component_by_kind = BTreeMap::from([(kinds::CANARY, COMPONENT.to_owned())]);
+    let cluster = Cluster::new(Arc::new(KubeApi::new(client)), looked_at, watching.clone());
+    let options = Options {
+        workers_by_kind: BTreeMap::from([(kinds::CANARY, LOOKS)]),
+        caller: Arc::new(Http::new(Limits::default())),
+        ..Options::default()
+    };
+    let engine = Engine::new(cluster.clone(), vec![Box::new(CanaryPlanner::new(settings))], &options)?;
+    serve(args.port, &cluster, &engine, &watching).await?;
+    let lock = args.enable_leader_election.then(|| Lock {
+        cluster: cluster.clone(),
+        namespace: namespace.unwrap_or_else(|| args.leader_election_namespace.clone()),
+        name: LEASE.to_owned(),
+        identity: leading::identity(),
+        times: TIMES,
+    });
+    let lost = leading::serve(&cluster, &engine, lock, &stop).await?;
+    watching.cancel();
+    anyhow::ensure!(!lost, "the lease is lost: another controller may lead now");
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
+    let chat = if !args.msteams_url.is_empty() {
+        let recipient = Recipient::new(ChatKind::MsTeams, &args.msteams_url).context("-msteams-url")?;
+        Some(recipient.with_proxy(&args.msteams_proxy_url))
+    } else if !args.slack_url.is_empty() {
+        let channel = if args.slack_channel.is_empty() { "general" } else { &args.slack_channel };
+        let recipient = Recipient::new(ChatKind::Slack, &args.slack_url).context("-slack-url")?;
+        let named = recipient.with_names(channel, &args.slack_user).context("-slack-channel, -slack-user")?;
+        Some(named.with_token(&args.slack_token).with_proxy(&args.slack_proxy_url))
+    } else {
+        None
+    };
+    let include_labels =
+        args.include_label_prefix.iter().filter(|prefix| !prefix.is_empty()).cloned().collect();
+    Ok(Settings {
+        mesh_provider: args.mesh_provider.clone(),
+        metrics_server: args.metrics_server.clone(),
+        objects: ObjectSettings {
+            selector_labels: args.selector_labels.clone(),
+            include_labels,
+            track_configs: args.enable_config_tracking,
+        },
+        ingress_annotations_prefix: args.ingress_annotations_prefix.clone(),
+        ingress_class: args.ingress_class.clone(),
+        event_webhook: args.event_webhook.clone(),
+        chat,
+        cluster_name: args.cluster_name.clone(),
+        crosses_namespaces: !args.no_cross_namespace_refs,
+        ..Settings::default()
+    })
+}
+
+async fn serve(
+    port: u16,
+    cluster: &Cluster,
+    engine: &Engine,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let durations = Arc::new(Durations::default());
+    cluster.subscribe(durations.clone());
+    let (cluster, engine) = (cluster.clone(), engine.clone());
+    let text = move || {
+        let facts = Facts::of(&cluster, Some(&engine), kinds::CANARY, VERSION);
+        serin_server::render(&facts, &durations) + &serin_server::process()
+    };
+    let router = serin_server::metrics(Arc::new(text)).merge(serin_server::health());
+    serin_server::serve(SocketAddr::from(([0, 0, 0, 0], port)), router, stop.clone())
+        .await
+        .context("-port")?;
+    Ok(())
+}
