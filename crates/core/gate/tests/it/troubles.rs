@@ -39,11 +39,11 @@ fn each_trouble_holds_with_its_reason_and_its_words_and_is_recorded() {
         }
         let record = judged(&opening(policy(vec![metric("errors")])), &all);
         assert_eq!(verify(&record.to_bytes()).unwrap().record, record, "{trouble:?}");
-        let held = |look: usize| record.looks[look].metrics[0].hold.as_ref();
+        let reason = |look: usize| record.looks[look].metrics[0].hold.as_ref();
         // One failure of a source is no reason yet.
         let is_provider = matches!(trouble, Trouble::Provider(_));
-        assert_ne!(held(1).map(Hold::name) == Some(name), is_provider, "{trouble:?}");
-        let hold = held(2).unwrap();
+        assert_ne!(reason(1).map(Hold::name) == Some(name), is_provider, "{trouble:?}");
+        let hold = reason(2).unwrap();
         assert_eq!(
             (hold.name(), hold.mutes_all(), hold.stops_the_clock()),
             (name, mutes, stops),
