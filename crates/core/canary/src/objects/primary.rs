@@ -54,7 +54,8 @@ impl Target<'_> {
             _ if self.primary().is_some() => Ok(Made::default()),
             Shape::Service => {
                 let copy = self.service_copy(&self.canary.primary_name());
-                Ok(Made { writes: vec![Write::new(self.primary_key(), Change::Create(copy))], warning: None })
+                let warning = if let Source::Present(warning) = self.source() { warning } else { None };
+                Ok(Made { writes: vec![Write::new(self.primary_key(), Change::Create(copy))], warning })
             }
             Shape::Deployment | Shape::DaemonSet => {
                 self.create_workload().map_err(|it| it.while_doing(self.creating()))

@@ -35,7 +35,7 @@ pub(super) enum Source {
 /// Whether there was a primary and is none.
 pub(super) fn is_lost(observed: &Observed, canary: &Canary, shape: Shape) -> bool {
     let key = shape.kind().key(canary.metadata.namespace.clone(), canary.primary_name());
-    shape.has_pods() && !canary.status.last_promoted_spec.is_empty() && observed.get(&key).is_none()
+    shape != Shape::Knative && !canary.status.last_promoted_spec.is_empty() && observed.get(&key).is_none()
 }
 
 /// The labels by which a workload selects its pods.

@@ -418,5 +418,12 @@ fn services_are_targets_whatever_their_type() {
         assert!(world.get(kinds::SERVICE, "podinfo-primary")["spec"]["selector"]["v"].is_null());
         assert_eq!(world.run(|target| target.promote().unwrap()), 1);
         assert!(world.ask(|target| target.is_promoted()).unwrap());
+        // No older version of a Service is kept anywhere.
+        world.canary["status"]["lastPromotedSpec"] = json!(revision);
+        world.remove(kinds::SERVICE, "podinfo-primary");
+        let made = world.ask(|target| target.create().unwrap()).unwrap();
+        assert_eq!((made.writes.len(), made.warning.is_some()), (1, true));
+        world.canary["status"]["lastPromotedSpec"] = json!(world.ask(|target| target.revision()).unwrap());
+        assert_eq!(world.ask(|target| target.create().unwrap().warning).unwrap(), None);
     }
 }
