@@ -8,12 +8,13 @@
 //!
 //! Mechanics: [`names`] are what queries are written with; [`builtin`] has the queries that need no template;
 //! [`provider`] turns a query into the calls of one kind of server and reads its answers, as a machine that is stepped
-//! with the answers so far; [`limits`] judges.
+//! with the answers so far; [`limits`] judges; [`explain`] asks on when there were no values.
 //!
 //! What this crate does not do: send anything, read a clock, decide when something is measured.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod builtin;
+pub mod explain;
 pub mod limits;
 pub mod names;
 pub mod provider;

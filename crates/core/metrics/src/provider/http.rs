@@ -17,7 +17,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 const LOOKBACK: i64 = 10;
 
 /// The reply to one of the questions; none when it was not asked yet.
-pub(super) fn reply(answers: &[Answer], at: usize) -> Result<Option<&Reply>, Error> {
+pub(crate) fn reply(answers: &[Answer], at: usize) -> Result<Option<&Reply>, Error> {
     match answers.get(at) {
         None => Ok(None),
         Some(Answer::Reply(reply)) => Ok(Some(reply)),
@@ -27,7 +27,7 @@ pub(super) fn reply(answers: &[Answer], at: usize) -> Result<Option<&Reply>, Err
 }
 
 /// The body of a reply that is no refusal.
-pub(super) fn accepted(reply: &Reply) -> Result<&str, Error> {
+pub(crate) fn accepted(reply: &Reply) -> Result<&str, Error> {
     if (200..300).contains(&reply.status) { Ok(&reply.body) } else { Err(refusal(reply)) }
 }
 

@@ -12,7 +12,7 @@ mod datadog;
 mod dynatrace;
 mod external;
 mod graphite;
-mod http;
+pub(crate) mod http;
 mod influxdb;
 mod keptn;
 mod newrelic;
