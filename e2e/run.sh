@@ -9,6 +9,7 @@
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
 #   judge        judge.sh: serin judge with data from a real Prometheus
+#   flagger      flagger.sh: every scenario that was recorded of Flagger (needs the recordings beside the repository)
 #   gate         gate.sh: what the gate reads from a real Prometheus is what was shown, and it passes, fails and holds on it
 # One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
 # other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
@@ -17,7 +18,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story judge gate)
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story flagger judge gate)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -69,6 +70,7 @@ for part in "$@"; do
     bad-input) cargo_test --test bad_input ;;
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
+    flagger) plane_up plane && ./flagger.sh "$PLANE" "$RUN/flagger" ;;
     judge) ./judge.sh "$RUN/judge" ;;
     gate) ./gate.sh "$RUN/gate" ;;
   esac || failed+=("$part")

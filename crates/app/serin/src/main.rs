@@ -32,8 +32,7 @@ enum Command {
     Verify(gate::VerifyArgs),
     Explain(gate::ExplainArgs),
     Gate(gate::GateArgs),
-    /// Print the custom resource definitions, for kubectl apply -f -
-    Crds,
+    Crds(crds::CrdsArgs),
     /// The verbs of `kubectl argo rollouts`, where there is no kubectl
     #[command(disable_help_flag = true)]
     Rollouts {
@@ -81,7 +80,7 @@ async fn dispatch() -> ExitCode {
         Command::Gate(arguments) => return gate::run(&arguments).await,
         Command::Verify(arguments) => return gate::check(&arguments),
         Command::Explain(arguments) => return gate::explain(&arguments),
-        Command::Crds => crds::print(),
+        Command::Crds(arguments) => crds::print(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("Error: {error:#}");

@@ -133,6 +133,11 @@ fn passes(out: &mut Exposition, engine: &Snapshot) {
         let labels = [("namespace", key.namespace.as_str()), ("name", key.name.as_str())];
         out.sample("rollout_reconcile_error", &labels, stats.errors as f64);
     }
+    self::engine(out, engine);
+}
+
+/// What the engine tells of itself, whatever it plans for.
+pub(crate) fn engine(out: &mut Exposition, engine: &Snapshot) {
     out.family("workqueue_depth", "gauge", "Objects that are due");
     for (kind, stats) in &engine.kinds {
         out.sample("workqueue_depth", &[("name", kind)], stats.due as f64);
@@ -177,7 +182,7 @@ fn times(out: &mut Exposition, durations: &Durations) {
     }
 }
 
-fn traffic(out: &mut Exposition, facts: &Facts) {
+pub(crate) fn traffic(out: &mut Exposition, facts: &Facts) {
     out.family("rollout_events_total", "counter", "Events told");
     for (labels, count) in &facts.events.0 {
         let kind = match labels.kind {

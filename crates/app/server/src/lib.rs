@@ -11,6 +11,7 @@
 //! What this crate does not do: collect anything by itself.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod canaries;
 mod durations;
 mod exposition;
 mod facts;
@@ -18,6 +19,7 @@ mod process;
 mod rollouts;
 mod serve;
 
+pub use canaries::render_canaries;
 pub use durations::Durations;
 pub use facts::{Facts, render};
 pub use process::process;

@@ -21,6 +21,9 @@ struct Arguments {
     /// How many nodes.
     #[arg(long, default_value_t = 2)]
     nodes: usize,
+    /// The nodes' common name; a number comes behind it.
+    #[arg(long, default_value = "serin-node")]
+    node_prefix: String,
     /// Where pods are reached.
     #[arg(long, value_enum, default_value = "loopback")]
     addresses: Mode,
@@ -62,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
     let (prefix, bits) = arguments.prefix;
     let options = Options {
         nodes: arguments.nodes,
+        node_prefix: arguments.node_prefix,
         ready_delay: arguments.ready_after,
         terminate_after: arguments.terminate_after,
         addresses: match arguments.addresses {

@@ -17,7 +17,7 @@ use serin_cluster::{
 };
 use serin_engine::{Engine, Options};
 use serin_notify::Recipient;
-use serin_server::{Durations, Facts};
+use serin_server::Facts;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::{FlaggerArgs, with_two_hyphens};
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
         ..Options::default()
     };
     let engine = Engine::new(cluster.clone(), vec![Box::new(CanaryPlanner::new(settings))], &options)?;
-    serve(args.port, &cluster, &engine, &watching).await?;
+    serve((args.port, &args.mesh_provider), &cluster, &engine, &watching).await?;
     let lock = args.enable_leader_election.then(|| Lock {
         cluster: cluster.clone(),
         namespace: namespace.unwrap_or_else(|| args.leader_election_namespace.clone()),
@@ -115,17 +115,15 @@ fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
 }
 
 async fn serve(
-    port: u16,
+    (port, provider): (u16, &str),
     cluster: &Cluster,
     engine: &Engine,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let durations = Arc::new(Durations::default());
-    cluster.subscribe(durations.clone());
-    let (cluster, engine) = (cluster.clone(), engine.clone());
+    let (cluster, engine, provider) = (cluster.clone(), engine.clone(), provider.to_owned());
     let text = move || {
         let facts = Facts::of(&cluster, Some(&engine), kinds::CANARY, VERSION);
-        serin_server::render(&facts, &durations) + &serin_server::process()
+        serin_server::render_canaries(&facts, &provider) + &serin_server::process()
     };
     let router = serin_server::metrics(Arc::new(text)).merge(serin_server::health());
     serin_server::serve(SocketAddr::from(([0, 0, 0, 0], port)), router, stop.clone())

@@ -56,16 +56,19 @@ impl Route for Knative {
         if targets.is_empty() {
             return Ok(Split::new(0, 0));
         }
-        let (mut primary, mut canary) = (None, None);
+        // What is proven may be named anew before the traffic is split anew: until then another revision has its share.
+        let (mut primary, mut before, mut canary) = (None, None, None);
         for target in targets {
             let percent = target.at("percent")?.number()?;
             if target.at("latestRevision")?.value().as_bool() == Some(true) {
                 canary = percent;
             } else if target.at("revisionName")?.text()? == proven {
                 primary = percent;
+            } else {
+                before = percent;
             }
         }
-        let split = primary.zip(canary).map(|(primary, canary)| Split::new(primary, canary));
+        let split = primary.or(before).zip(canary).map(|(primary, canary)| Split::new(primary, canary));
         split.ok_or_else(|| no_routes(front, &key))
     }
 
