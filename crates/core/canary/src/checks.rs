@@ -10,6 +10,7 @@ use serin_kernel::{Answer, Reading};
 use serin_metrics::{
     Error, Sample,
     builtin::{self, Builtin, Source},
+    explain,
     limits::{Asked, Check, UNUSABLE},
     names::Names,
     provider::{self, Inquiry, Secret, Step, prometheus_at},
@@ -18,6 +19,7 @@ use serin_metrics::{
 use crate::desk::{Desk, Halt};
 
 /// A question to a metric server, and where it comes from.
+#[derive(Clone)]
 struct Asking {
     /// The name of the question in this look.
     id: String,
@@ -63,6 +65,7 @@ fn by_name(
 ) -> Result<bool, Halt> {
     let names = names(desk).within(metric.interval(), &metric.template_variables);
     let query = source.query(builtin, &names);
+    let text = query.text.clone();
     let mut outcome = measure(desk, &prometheus(desk, format!("metric {index}"), query.text, metric))?;
     // No success at all leaves no series of successes: were there requests?
     if let (Ok(Sample::NoValues(_)), Some(total)) = (&outcome, query.total) {
@@ -74,7 +77,8 @@ fn by_name(
         }
     }
     let outcome = outcome.map(|sample| source.in_unit(builtin, sample));
-    Ok(judge(desk, metric, Asked::Builtin(builtin, source), &outcome))
+    let asked = prometheus(desk, format!("metric {index}"), text, metric);
+    judge(desk, metric, Asked::Builtin(builtin, source), &outcome, &asked)
 }
 
 fn in_place(desk: &mut Desk<'_>, index: usize, metric: &CanaryMetric) -> Result<bool, Halt> {
@@ -83,15 +87,16 @@ fn in_place(desk: &mut Desk<'_>, index: usize, metric: &CanaryMetric) -> Result<
         Ok(query) => query,
         Err(error) => return Ok(unasked(desk, metric, Asked::Inline, &error)),
     };
-    let outcome = measure(desk, &prometheus(desk, format!("metric {index} query"), query, metric))?;
-    Ok(judge(desk, metric, Asked::Inline, &outcome))
+    let asking = prometheus(desk, format!("metric {index} query"), query, metric);
+    let outcome = measure(desk, &asking)?;
+    judge(desk, metric, Asked::Inline, &outcome, &asking)
 }
 
 fn by_template(desk: &mut Desk<'_>, index: usize, metric: &CanaryMetric) -> Result<bool, Halt> {
     match templated(desk, index, metric) {
         Ok(asking) => {
             let outcome = measure(desk, &asking)?;
-            Ok(judge(desk, metric, Asked::Template, &outcome))
+            judge(desk, metric, Asked::Template, &outcome, &asking)
         }
         Err(Problem::Template(why)) => {
             desk.warning(why);
@@ -225,7 +230,8 @@ fn judge(
     metric: &CanaryMetric,
     asked: Asked<'_>,
     outcome: &Result<Sample, Error>,
-) -> bool {
+    asking: &Asking,
+) -> Result<bool, Halt> {
     let namespace = desk.namespace();
     let check = Check {
         metric,
@@ -244,7 +250,19 @@ fn judge(
     if let Some(event) = verdict.event {
         desk.warning(event);
     }
-    verdict.passed
+    if matches!(outcome, Ok(Sample::NoValues(_)))
+        && let Some(why) = explain(desk, asking)?
+    {
+        desk.warning(format!("No values for metric {}: {why}", metric.name));
+    }
+    Ok(verdict.passed)
+}
+
+/// Why there were no values: what is asked beyond the Canary's own questions is asked after an empty answer alone.
+fn explain(desk: &Desk<'_>, asking: &Asking) -> Result<Option<String>, Halt> {
+    let asking = Asking { id: format!("{} why", asking.id), ..asking.clone() };
+    let next = |inquiry: &Inquiry<'_>, answers: &[Answer]| Ok(explain::explain(inquiry, answers));
+    Ok(step(desk, &asking, next)?.unwrap_or_default())
 }
 
 fn unasked(
