@@ -13,32 +13,37 @@ use crate::ground::{STABLE_PODS, block, metric, past, policy, roster};
 
 /// Events per minute, weight, how many times worse (1: an equal release, for PASS), mean size of bursts, coefficient of
 /// variation of pods; then φ and the spread between pods as measured from a simulated past, and the simulated median and 90th
-/// percentile. Thirty pods in all, of which the canary has its share by weight; `bench/verdict planner` measures them again.
+/// percentile (infinite: later than four hours), of 1,000 rollouts each. Thirty pods in all, of which the canary has its share
+/// by weight; `verdict-study planner` measures them again.
 type Case = (f64, f64, f64, f64, f64, f64, f64, f64, f64);
-const CASES: [Case; 23] = [
-    (12.0, 0.05, 2.0, 1.0, 0.0, 1.09, 0.10, 27.0, 60.5),
-    (6.0, 0.05, 3.0, 1.0, 0.0, 1.09, 0.12, 15.5, 36.5),
-    (6.0, 0.05, 5.0, 1.0, 0.0, 1.09, 0.12, 5.8, 12.2),
-    (12.0, 0.05, 1.0, 1.0, 0.0, 1.09, 0.10, 26.5, 64.2),
-    (12.0, 0.1, 2.0, 1.0, 0.0, 1.08, 0.10, 15.0, 37.2),
-    (6.0, 0.1, 3.0, 1.0, 0.0, 1.09, 0.12, 9.2, 20.2),
-    (6.0, 0.1, 5.0, 1.0, 0.0, 1.09, 0.12, 2.8, 6.8),
-    (12.0, 0.1, 1.0, 1.0, 0.0, 1.08, 0.10, 13.8, 32.5),
-    (12.0, 0.25, 2.0, 1.0, 0.0, 1.10, 0.10, 8.8, 17.2),
-    (6.0, 0.25, 3.0, 1.0, 0.0, 1.10, 0.12, 4.0, 9.0),
+const CASES: [Case; 27] = [
+    (12.0, 0.05, 1.5, 1.0, 0.0, 1.09, 0.10, 95.4, f64::INFINITY),
+    (12.0, 0.05, 2.0, 1.0, 0.0, 1.09, 0.10, 21.0, 49.0),
+    (6.0, 0.05, 3.0, 1.0, 0.0, 1.09, 0.12, 13.0, 29.0),
+    (6.0, 0.05, 5.0, 1.0, 0.0, 1.09, 0.12, 4.5, 10.0),
+    (12.0, 0.05, 1.0, 1.0, 0.0, 1.09, 0.10, 26.0, 59.5),
+    (12.0, 0.1, 1.5, 1.0, 0.0, 1.08, 0.10, 47.0, 120.1),
+    (12.0, 0.1, 2.0, 1.0, 0.0, 1.08, 0.10, 11.5, 25.5),
+    (6.0, 0.1, 3.0, 1.0, 0.0, 1.09, 0.12, 7.0, 15.5),
+    (6.0, 0.1, 5.0, 1.0, 0.0, 1.09, 0.12, 2.8, 5.8),
+    (12.0, 0.1, 1.0, 1.0, 0.0, 1.08, 0.10, 14.0, 31.5),
+    (12.0, 0.25, 1.5, 1.0, 0.0, 1.10, 0.10, 21.0, 47.8),
+    (12.0, 0.25, 2.0, 1.0, 0.0, 1.10, 0.10, 6.0, 13.2),
+    (6.0, 0.25, 3.0, 1.0, 0.0, 1.10, 0.12, 3.5, 7.8),
     (6.0, 0.25, 5.0, 1.0, 0.0, 1.10, 0.12, 1.5, 3.0),
-    (12.0, 0.25, 1.0, 1.0, 0.0, 1.10, 0.10, 7.8, 16.8),
-    (12.0, 0.5, 2.0, 1.0, 0.0, 1.11, 0.11, 6.5, 13.2),
-    (6.0, 0.5, 3.0, 1.0, 0.0, 1.13, 0.13, 3.0, 6.2),
+    (12.0, 0.25, 1.0, 1.0, 0.0, 1.10, 0.10, 8.2, 16.3),
+    (12.0, 0.5, 1.5, 1.0, 0.0, 1.11, 0.11, 15.5, 34.3),
+    (12.0, 0.5, 2.0, 1.0, 0.0, 1.11, 0.11, 4.2, 9.2),
+    (6.0, 0.5, 3.0, 1.0, 0.0, 1.13, 0.13, 2.8, 6.0),
     (6.0, 0.5, 5.0, 1.0, 0.0, 1.13, 0.13, 1.2, 2.2),
-    (12.0, 0.5, 1.0, 1.0, 0.0, 1.11, 0.11, 6.2, 13.5),
-    (36.0, 0.1, 2.0, 3.0, 0.0, 5.38, 0.11, 26.2, 65.0),
-    (18.0, 0.1, 5.0, 3.0, 0.0, 5.40, 0.13, 5.0, 9.8),
-    (36.0, 0.1, 1.0, 3.0, 0.0, 5.38, 0.11, 22.8, 51.5),
-    (6.0, 0.25, 3.0, 1.0, 0.3, 1.10, 0.27, 4.8, 11.0),
-    (6.0, 0.25, 5.0, 1.0, 0.3, 1.10, 0.27, 1.8, 3.8),
-    (12.0, 0.5, 1.0, 1.0, 0.3, 1.10, 0.28, 7.0, 18.8),
-    (12.0, 0.5, 2.0, 1.0, 0.3, 1.10, 0.28, 8.8, 39.0),
+    (12.0, 0.5, 1.0, 1.0, 0.0, 1.11, 0.11, 6.8, 14.5),
+    (36.0, 0.1, 2.0, 3.0, 0.0, 5.38, 0.11, 19.2, 42.8),
+    (18.0, 0.1, 5.0, 3.0, 0.0, 5.40, 0.13, 4.8, 9.0),
+    (36.0, 0.1, 1.0, 3.0, 0.0, 5.38, 0.11, 24.0, 56.8),
+    (6.0, 0.25, 3.0, 1.0, 0.3, 1.10, 0.27, 3.8, 10.0),
+    (6.0, 0.25, 5.0, 1.0, 0.3, 1.10, 0.27, 1.5, 3.0),
+    (12.0, 0.5, 1.0, 1.0, 0.3, 1.10, 0.28, 7.2, 18.2),
+    (12.0, 0.5, 2.0, 1.0, 0.3, 1.10, 0.28, 5.0, 12.8),
 ];
 
 fn service(
@@ -62,9 +67,12 @@ fn service(
 }
 
 fn ask(service: &Service, weight: f64, canary_pods: f64, goal: Goal) -> Time {
-    let (metric, stages) = (metric("errors"), [Stage { weight, minutes: f64::INFINITY }]);
-    let question =
-        Question { metric: &metric, service, stages: &stages, canary_pods, bar: 20f64.ln(), block: 0.25 };
+    ask_about(&metric("errors"), service, weight, canary_pods, goal)
+}
+
+fn ask_about(metric: &Metric, service: &Service, weight: f64, canary_pods: f64, goal: Goal) -> Time {
+    let stages = [Stage { weight, minutes: f64::INFINITY }];
+    let question = Question { metric, service, stages: &stages, canary_pods, bar: 20f64.ln(), block: 0.25 };
     time(&question, goal)
 }
 
@@ -76,8 +84,14 @@ fn times_are_those_of_the_simulation_within_a_fifth_and_a_block() {
         // Geometric clumps of a mean size m have φ = 2m - 1.
         let service = service(events, phi, 2.0 * burst - 1.0, between_pods, variation, 30.0 - canary_pods);
         let goal = if ratio > 1.0 { Goal::Fail(ratio) } else { Goal::Pass };
-        let got = ask(&service, weight, canary_pods, goal);
+        // As the gate is when nothing is said.
+        let errors = Metric { tolerated: 1.0, ..metric("errors") };
+        let got = ask_about(&errors, &service, weight, canary_pods, goal);
         for (name, got, simulated) in [("median", got.median, median), ("90th", got.p90, p90)] {
+            // What is later than the simulation's end has no time to compare.
+            if simulated.is_infinite() {
+                continue;
+            }
             let got = got.unwrap();
             if (got - simulated).abs() > 0.2 * simulated + 0.25 {
                 misses.push(format!(
