@@ -50,6 +50,26 @@ END
 }
 # The past of the stable version, without which bursts and pods are unknown.
 sleep 50
+failed=0
+# gate-plan and gate-backtest: what serin gate plan and serin gate backtest read of that past, whose rates are known: six pods
+# with 200 requests a second each, of which 5 % fail. The plan is made before the release, the backtest has more past after it.
+config equal | sed -e 's/^history:.*/history: 32s/' > "$run/past.yaml"
+past() { # verb wanted [argument]...   checks the exit code and, by `wanted`, the JSON that it prints
+  local verb=$1 wanted=$2 code found; shift 2
+  "$SERIN_BIN" gate "$verb" --config "$run/past.yaml" --prometheus "http://127.0.0.1:$prometheus_port" -o json "$@" \
+    > "$run/$verb.out" 2> "$run/$verb.error"; code=$?
+  if [ "$code" = 0 ] && found=$(python3 -c "$wanted" < "$run/$verb.out" 2>> "$run/$verb.error"); then
+    echo "gate $verb: $found"
+  else
+    echo "gate $verb: exit $code, or its numbers are not those of the exporter"; tail -3 "$run/$verb.error"; failed=1
+  fi
+}
+past plan '
+import json, sys
+service = json.load(sys.stdin)["metrics"][0]["service"]
+exposure, rate = service["exposure"], service["rate"]
+assert 0.8 < exposure / (6 * 200 * 60) < 1.2 and 0.8 < rate / 0.05 < 1.2 and service["stablePods"] == 6, service
+print(f"{exposure:.0f} requests a minute, {100 * rate:.2f} % of which fail")'
 touch "$run/canary"
 declare -A wanted=([equal]=0 [worse]=1 [silent]=3 [silent-33]=1) word=([equal]=PASS [worse]=FAIL [silent]=no-exposure [silent-33]='"rule": "blackhole"') running=()
 for release in "${!wanted[@]}"; do
@@ -60,7 +80,6 @@ for release in "${!wanted[@]}"; do
     --record "$run/$release.json" -o json > "$run/$release.out" 2> "$run/$release.looks" &
   running[$release]=$!
 done
-failed=0
 for release in "${!wanted[@]}"; do
   wait "${running[$release]}"; code=$?
   if [ "$code" = "${wanted[$release]}" ] && grep -q "${word[$release]}" "$run/$release.out" \
@@ -70,4 +89,12 @@ for release in "${!wanted[@]}"; do
     echo "gate run: $release: exit $code, not ${wanted[$release]} (${word[$release]})"; tail -3 "$run/$release.looks"; failed=1
   fi
 done
+
+past backtest '
+import json, sys
+found = json.load(sys.stdin)
+same = found["same"]
+assert found["stablePods"] == 6 and not found["troubled"], found
+assert 0 < same["trials"] == same["failed"] + same["passed"] + same["held"], same
+print("{} false alarms in {} judgements".format(same["failed"], same["trials"]))' --last 80s --horizon 12s
 exit "$failed"
