@@ -13,6 +13,7 @@ pub mod block;
 pub mod config;
 pub mod decide;
 mod engine;
+pub mod group;
 mod history;
 pub mod hold;
 pub mod intake;

@@ -23,6 +23,7 @@ use crate::{
 pub use line::LineLook;
 pub(crate) use metric::Instead;
 pub use metric::{LineState, MetricLook, margin_in_step};
+pub(crate) use power::limit;
 pub use split::SplitLook;
 pub(crate) use sums::is_too_much;
 
@@ -259,14 +260,12 @@ impl Gate {
         let Some(place) = place else {
             return Hold::UnderPowered { metric: None, lacks: crate::hold::Lack::Guard };
         };
-        let lacks = power::lacks(
-            &self.metrics[place],
-            &self.policy.metrics[place],
-            &metrics[place],
-            self.policy.beta,
-            priors,
-        );
-        Hold::UnderPowered { metric: Some(place), lacks }
+        Hold::UnderPowered { metric: Some(place), lacks: self.lacks(place, &metrics[place], priors) }
+    }
+
+    /// What would bring a metric to PASS.
+    pub(crate) fn lacks(&self, place: usize, look: &MetricLook, priors: &mut Shelf) -> crate::hold::Lack {
+        power::lacks(&self.metrics[place], &self.policy.metrics[place], look, self.policy.beta, priors)
     }
 
     /// Rules without statistics: they need no minimum time, use young pods too, and say FAIL where evidence has not yet.
@@ -308,18 +307,27 @@ impl Gate {
 
 /// How a metric stands at a look.
 pub(crate) fn standing((look, metric): (&MetricLook, &crate::policy::Metric)) -> Standing {
+    stands((look.harm, look.no_worse), look.hold.as_ref(), metric)
+}
+
+/// The same by its evidence of harm and of no harm, and why it cannot be used.
+pub(crate) fn stands(
+    (harm, no_worse): (f64, f64),
+    hold: Option<&Hold>,
+    metric: &crate::policy::Metric,
+) -> Standing {
     let is_counting = metric.class != Class::Note;
     Standing {
-        harm: look.harm,
-        no_worse: look.no_worse,
+        harm,
+        no_worse,
         weight: if is_counting { metric.weight } else { 0.0 },
         is_guard: metric.class == Class::Guard,
         // Too little exposure is a reason not to PASS; FAIL needs none.
-        is_valid: !is_counting || !look.hold.as_ref().is_some_and(spoils),
+        is_valid: !is_counting || !hold.is_some_and(spoils),
     }
 }
 
 /// Whether a reason makes the evidence of a metric unfit, rather than only too little.
-fn spoils(hold: &Hold) -> bool {
+pub(crate) fn spoils(hold: &Hold) -> bool {
     !matches!(hold, Hold::UnderExposed { .. } | Hold::NoExposure { .. } | Hold::Warming)
 }

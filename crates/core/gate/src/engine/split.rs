@@ -126,7 +126,7 @@ impl SplitCheck {
 
 impl SplitLook {
     /// The reason to hold, when the split is wrong beyond doubt.
-    pub(super) fn hold(&self) -> Option<Hold> {
+    pub(crate) fn hold(&self) -> Option<Hold> {
         let (canary, stable) = self.requests;
         let all = (canary as f64 + stable as f64).max(1.0);
         let observed = (canary as f64 / all * f64::from(WHOLE)).round() as u32;

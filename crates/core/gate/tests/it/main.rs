@@ -4,6 +4,7 @@
 
 mod backtest;
 mod ground;
+mod group;
 mod plan;
 mod record;
 mod troubles;

@@ -1,6 +1,6 @@
 //! Several e-values to one.
 
-use super::math::{exp, log, log_sum_exp};
+use super::math::{log, log_sum_exp};
 
 /// One half over everything, one half shared equally by the planned steps: those begun with their own evidence, those not
 /// begun with 1. So a defect that shows only at a later step is not diluted by the good data before it.
@@ -42,10 +42,4 @@ pub fn minimum(logs: &[f64]) -> f64 {
 pub fn halves(relative: f64, absolute: Option<f64>) -> f64 {
     let half = -std::f64::consts::LN_2;
     absolute.map_or(relative, |absolute| log_sum_exp(&[half + relative, half + absolute]))
-}
-
-/// An e-value as the chance it bounds, for people: 1/E, at most 1.
-#[must_use]
-pub fn chance(log_e: f64) -> f64 {
-    exp(-log_e).min(1.0)
 }
