@@ -6,16 +6,16 @@ use serin_engine::Buckets;
 
 /// A text under construction. Families must be opened one after another, each once.
 #[derive(Debug, Default)]
-pub(crate) struct Exposition(String);
+pub struct Exposition(String);
 
 impl Exposition {
     /// Opens a family of samples.
-    pub(crate) fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
     /// One sample.
-    pub(crate) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+    pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         self.0.push_str(name);
         for (index, (label, text)) in labels.iter().enumerate() {
             let _ = write!(self.0, "{}{label}=\"", if index == 0 { '{' } else { ',' });
@@ -36,7 +36,7 @@ impl Exposition {
     }
 
     /// One histogram of the open family.
-    pub(crate) fn histogram(&mut self, name: &str, labels: &[(&str, &str)], buckets: &Buckets) {
+    pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)], buckets: &Buckets) {
         let mut total = 0;
         let series = format!("{name}_bucket");
         let bounds = buckets.bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
@@ -50,7 +50,9 @@ impl Exposition {
         self.sample(&format!("{name}_count"), labels, total as f64);
     }
 
-    pub(crate) fn text(self) -> String {
+    /// The text.
+    #[must_use]
+    pub fn text(self) -> String {
         self.0
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP: metrics and health.
+//! HTTP: metrics, health, and the frame of any other small server.
 //!
 //! Property: a scrape tells what the caches hold at that moment; nothing is kept for it that could go stale or leak.
 //!
@@ -6,7 +6,7 @@
 //! something deleted.
 //!
 //! Mechanics: [`render`] turns [`Facts`] into Prometheus' text form, as a pure function; [`serve`] answers `/metrics`
-//! and `/healthz` with whatever text they are given.
+//! and `/healthz` with whatever text they are given; [`whole`] is for servers whose answers depend on the whole request.
 //!
 //! What this crate does not do: collect anything by itself.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -21,6 +21,7 @@ mod serve;
 
 pub use canaries::render_canaries;
 pub use durations::Durations;
+pub use exposition::Exposition;
 pub use facts::{Facts, render};
 pub use process::process;
-pub use serve::{ServeError, health, metrics, serve};
+pub use serve::{Incoming, ServeError, health, listen, metrics, serve, whole};

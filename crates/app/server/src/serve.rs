@@ -1,9 +1,15 @@
-//! Two small HTTP servers: metrics for Prometheus, health for the kubelet.
+//! Small HTTP servers: metrics for Prometheus, health for the kubelet, and any other that answers whole requests.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, http::header, routing::get};
-use tokio::net::TcpListener;
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody as _},
+    http::{Request, Response, StatusCode, header},
+    response::IntoResponse as _,
+    routing::get,
+};
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A port cannot be served.
@@ -28,6 +34,56 @@ pub fn health() -> Router {
     Router::new().route("/healthz", get(|| async { "ok" }))
 }
 
+/// What a request may bring, and how long that may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming {
+    /// The largest body.
+    pub body_bytes_max: usize,
+    /// The time for all of it.
+    pub body_time: Duration,
+}
+
+/// How much more than is wanted is read of a body that is too large: a client that is not read from never hears why.
+const OVERLONG_FACTOR: usize = 64;
+
+/// Gives every request, whatever its method and path, to `answer` with its whole body. A body that is too large is answered
+/// with 413, one that does not arrive in time with 408.
+pub fn whole<F, A>(incoming: Incoming, answer: F) -> Router
+where
+    F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response<Bytes>> + Send,
+{
+    Router::new().fallback(async move |request: Request<Body>| {
+        let (head, body) = request.into_parts();
+        let text = match timeout(incoming.body_time, collect(body, incoming.body_bytes_max)).await {
+            Ok(Ok(Some(body))) => return answer(Request::from_parts(head, body)).await.map(Body::from),
+            Ok(Ok(None)) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than {} bytes", incoming.body_bytes_max),
+            ),
+            Ok(Err(error)) => (StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}")),
+            Err(_) => (StatusCode::REQUEST_TIMEOUT, format!("no whole body within {:?}", incoming.body_time)),
+        };
+        text.into_response()
+    })
+}
+
+/// The body; none when it is too large.
+async fn collect(body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut body = std::pin::pin!(body);
+    let (mut all, mut seen) = (Vec::new(), 0_usize);
+    while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen += data.len();
+        if seen <= bytes_max {
+            all.extend_from_slice(&data);
+        } else if bytes_max.saturating_mul(OVERLONG_FACTOR) < seen {
+            break;
+        }
+    }
+    Ok((seen <= bytes_max).then(|| Bytes::from(all)))
+}
+
 /// Serves `router` on `address` in the background until `stop`; returns the address that is really served.
 ///
 /// # Errors
@@ -37,16 +93,28 @@ pub async fn serve(
     router: Router,
     stop: CancellationToken,
 ) -> Result<SocketAddr, ServeError> {
+    Ok(listen(address, router, stop).await?.0)
+}
+
+/// As [`serve`], with a handle that ends when the last request has been answered after `stop`.
+///
+/// # Errors
+/// When the port is taken or not allowed.
+pub async fn listen(
+    address: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(SocketAddr, JoinHandle<()>), ServeError> {
     let failed = |source| ServeError { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    tokio::spawn(async move {
+    let serving = tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = served.await {
             tracing::error!(%bound, "HTTP ended: {error}");
         }
     });
-    Ok(bound)
+    Ok((bound, serving))
 }
 
 #[cfg(test)]
@@ -70,6 +138,38 @@ mod tests {
         assert_eq!(ask(metrics(text.clone()), "/metrics").await, (200, "x 1\n".to_owned()));
         assert_eq!(ask(health(), "/healthz").await, (200, "ok".to_owned()));
         assert_eq!(ask(metrics(text), "/").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn whole_requests_of_any_method_and_path_are_answered_and_large_ones_refused() {
+        let incoming = Incoming { body_bytes_max: 4, body_time: Duration::from_secs(30) };
+        let router = whole(incoming, async |request| {
+            let told = format!("{} {} {:?}", request.method(), request.uri(), request.body());
+            Response::new(Bytes::from(told))
+        });
+        for (method, path, body, expected) in [
+            ("GET", "/", "", (200, "GET / b\"\"")),
+            ("GET", "/a/b?c", "abcd", (200, "GET /a/b?c b\"abcd\"")),
+            ("BREW", "/", "x", (200, "BREW / b\"x\"")),
+            ("POST", "/", "abcde", (413, "the body is larger than 4 bytes")),
+            ("POST", "/", &"x".repeat(1000), (413, "the body is larger than 4 bytes")),
+        ] {
+            let request =
+                Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let code = answer.status().as_u16();
+            let text = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!((code, &*String::from_utf8_lossy(&text)), expected, "{method} {path}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let incoming = Incoming { body_bytes_max: 4, body_time: Duration::from_secs(30) };
+        let router = whole(incoming, async |_| Response::new(Bytes::new()));
+        let never = http_body_util::Full::new(Bytes::new()).with_trailers(std::future::pending());
+        let answer = router.oneshot(Request::post("/").body(Body::new(never)).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 408);
     }
 
     #[tokio::test]
