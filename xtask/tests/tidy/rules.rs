@@ -43,7 +43,7 @@ const VERSION_KNOT: [(&str, &str); 7] = [
 pub(crate) type Rule = fn(&House) -> Vec<String>;
 
 /// Every rule by its name.
-pub(crate) const RULES: [(&str, Rule); 19] = [
+pub(crate) const RULES: [(&str, Rule); 20] = [
     ("every room is in ARCHITECTURE.md and the other way round", rooms_are_on_the_map),
     ("a crate depends only on rooms above it on the map", dependencies_point_up),
     ("only app/serin uses proof outside tests", proof_stays_out_of_production),
@@ -51,6 +51,7 @@ pub(crate) const RULES: [(&str, Rule); 19] = [
     ("the core has no async", core_has_no_async),
     ("only edge/cluster and proof name kube", kube_stays_at_the_edge),
     ("only app/server and proof name axum", axum_stays_in_the_server),
+    ("only app/loadtester and proof start programs of the machine", programs_stay_in_the_load_tester),
     ("a dialect never names another, and traffic names none", dialects_do_not_meet),
     ("every pure crate has the same clippy.toml", core_shares_one_clippy),
     ("every crate says what it is, under which licence, with the house's lints", crates_have_their_papers),
@@ -173,6 +174,22 @@ fn axum_stays_in_the_server(house: &House) -> Vec<String> {
         |c| !is_proof(c) && c.room != "crates/app/server",
         |c, d| (d.name == "axum").then(|| format!("{} depends on axum", c.name)),
     )
+}
+
+/// A program that is started needs a time limit, a bounded output and an end of its whole group: one place knows how.
+fn programs_stay_in_the_load_tester(house: &House) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let may = |c: &Crate| is_proof(c) || c.room == "crates/app/loadtester";
+    for c in house.crates.iter().filter(|c| c.room.starts_with("crates/") && !may(c)) {
+        for file in house.sources(&c.room).filter(|file| !is_test_file(&file.path)) {
+            for (number, line) in code_lines(without_tests(&file.text)) {
+                if line.contains("process::") && line.contains("Command") {
+                    complaints.push(format!("{}:{number}: a program of the machine is started", file.path));
+                }
+            }
+        }
+    }
+    complaints
 }
 
 fn dialects_do_not_meet(house: &House) -> Vec<String> {

@@ -1,0 +1,126 @@
+//! How many requests are missing: the rate that is wanted, less the one that people make.
+//!
+//! What Prometheus measures holds our own requests too, so what we have sent in the window of the query is taken off before it
+//! is compared. Without that the load would see itself, stop, see nothing, and start again.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde_json::Value;
+use serin_sources::{Access, Limits, Prometheus};
+use tokio::{sync::watch, time::sleep};
+
+use super::{
+    ledger::{Ledger, second},
+    plan::TopUp,
+};
+
+/// How often the rate is read again: four times in a window, but not so often that Prometheus would notice.
+const EVERY_MIN: Duration = Duration::from_millis(500);
+const EVERY_MAX: Duration = Duration::from_secs(15);
+/// One number, soon.
+const LIMITS: Limits = Limits {
+    tries: 3,
+    wait: Duration::from_millis(500),
+    try_timeout: Duration::from_secs(5),
+    timeout: Duration::from_secs(15),
+    bytes_max: 1 << 20,
+};
+
+impl TopUp {
+    /// Requests per second that are missing when people make `present`.
+    pub(crate) fn missing(&self, present: f64) -> f64 {
+        (self.target - present).clamp(0.0, self.target)
+    }
+}
+
+/// The rate that people make now.
+pub(crate) async fn first(top_up: &TopUp, ledger: &Mutex<Ledger>) -> Result<f64, String> {
+    let source = Prometheus::new(&top_up.prometheus, &Access::default(), LIMITS);
+    let source = source.map_err(|error| format!("`prometheus`: {error}"))?;
+    let answer = source.query(&top_up.query, Timestamp::now()).await;
+    let answer = answer.map_err(|error| format!("`prometheus`: {error}"))?;
+    let measured = number(&answer.body).map_err(|why| format!("`query`: {why}"))?;
+    Ok((measured - ledger.lock().rate(second(), top_up.window)).max(0.0))
+}
+
+/// Keeps the rate at what is missing, and tells what cannot be read.
+pub(crate) async fn follow(
+    top_up: &TopUp,
+    ledger: &Arc<Mutex<Ledger>>,
+    rate: &watch::Sender<f64>,
+    told: impl Fn(String),
+) -> Infallible {
+    loop {
+        sleep((top_up.window / 4).clamp(EVERY_MIN, EVERY_MAX)).await;
+        match first(top_up, ledger).await {
+            Ok(present) => drop(rate.send_replace(top_up.missing(present))),
+            Err(why) => told(why),
+        }
+    }
+}
+
+/// The one number of an answer. An answer without any series is no traffic at all, which is what there is to top up; several
+/// series are a question that is not finished.
+fn number(body: &[u8]) -> Result<f64, String> {
+    let answer: Value =
+        serde_json::from_slice(body).map_err(|error| format!("the answer is no JSON: {error}"))?;
+    let data = answer.get("data").filter(|_| answer.get("status") == Some(&Value::from("success")));
+    let Some(data) = data else {
+        return Err(format!("Prometheus answers {}", answer.get("error").unwrap_or(&Value::Null)));
+    };
+    let result = data.get("result");
+    let sample = match data.get("resultType").and_then(Value::as_str) {
+        Some("scalar") => result,
+        Some("vector") => match result.and_then(Value::as_array).map(Vec::as_slice) {
+            Some([]) => return Ok(0.0),
+            Some([one]) => one.get("value"),
+            _ => return Err("it has several answers: put sum() around it".to_owned()),
+        },
+        other => return Err(format!("it answers with {other:?}; one number is needed")),
+    };
+    let number = sample
+        .and_then(|sample| sample.get(1))
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse::<f64>().ok());
+    match number {
+        // A rate of nothing by nothing.
+        Some(number) if number.is_nan() => Ok(0.0),
+        Some(number) if number.is_finite() => Ok(number.max(0.0)),
+        _ => Err(format!("it answers {sample:?}; one number is needed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_is_read_and_nothing_is_no_traffic() {
+        let answer = |kind: &str, result: &str| {
+            number(
+                format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}"#)
+                    .as_bytes(),
+            )
+        };
+        assert_eq!(answer("vector", r#"[{"metric":{},"value":[1,"42.5"]}]"#), Ok(42.5));
+        assert_eq!(answer("scalar", r#"[1,"3"]"#), Ok(3.0));
+        assert_eq!(answer("vector", "[]"), Ok(0.0));
+        assert_eq!(answer("vector", r#"[{"value":[1,"NaN"]}]"#), Ok(0.0));
+        assert!(answer("vector", r#"[{"value":[1,"1"]},{"value":[1,"1"]}]"#).unwrap_err().contains("sum()"));
+        assert!(answer("vector", r#"[{"value":[1,"+Inf"]}]"#).is_err());
+        assert!(answer("matrix", "[]").is_err());
+        assert!(number(b"<html>").is_err());
+        assert!(number(br#"{"status":"error","error":"parse"}"#).unwrap_err().contains("parse"));
+    }
+
+    #[test]
+    fn only_what_is_missing_is_added() {
+        let window = Duration::from_mins(1);
+        let top_up = TopUp { target: 200.0, prometheus: String::new(), query: String::new(), window };
+        for (present, expected) in [(0.0, 200.0), (150.0, 50.0), (200.0, 0.0), (900.0, 0.0)] {
+            assert!((top_up.missing(present) - expected).abs() < 1e-9, "{present}");
+        }
+    }
+}
