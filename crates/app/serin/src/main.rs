@@ -6,6 +6,7 @@ mod demo;
 mod flagger;
 mod gate;
 mod judge;
+mod loadtester;
 mod progress;
 mod rollouts;
 mod shift;
@@ -32,6 +33,7 @@ enum Command {
     Verify(gate::VerifyArgs),
     Explain(gate::ExplainArgs),
     Gate(gate::GateArgs),
+    Loadtester(Box<loadtester::LoadtesterArgs>),
     Crds(crds::CrdsArgs),
     /// The verbs of `kubectl argo rollouts`, where there is no kubectl
     #[command(disable_help_flag = true)]
@@ -63,7 +65,7 @@ async fn dispatch() -> ExitCode {
         return rollouts::run(rollouts::PLUGIN, words).await;
     }
     let mut words: Vec<OsString> = std::env::args_os().collect();
-    if words.get(1).is_some_and(|word| word == "flagger") {
+    if words.get(1).is_some_and(|word| word == "flagger" || word == "loadtester") {
         words = flagger::with_two_hyphens(words.into_iter()).collect();
     }
     let cli = match Cli::try_parse_from(words) {
@@ -76,6 +78,7 @@ async fn dispatch() -> ExitCode {
         Command::Flagger(arguments) => flagger::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Shift(arguments) => shift::run(&arguments).await,
+        Command::Loadtester(arguments) => loadtester::run(&arguments).await,
         Command::Judge(arguments) => return judge::run(&arguments).await,
         Command::Gate(arguments) => return gate::run(&arguments).await,
         Command::Verify(arguments) => return gate::check(&arguments),
