@@ -195,7 +195,8 @@ mod tests {
             first.set(Purpose::Advance, &demo, true),
             second.set(Purpose::Rollback, &other, true)
         );
-        (a.unwrap(), b.unwrap());
+        a.unwrap();
+        b.unwrap();
         for gates in [&second, &copy()] {
             assert!(gates.is_open(Purpose::Advance, &demo).await.unwrap());
             assert!(gates.is_open(Purpose::Rollback, &other).await.unwrap());

@@ -8,6 +8,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt::Write as _,
     io::ErrorKind,
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::Path,
@@ -33,7 +34,7 @@ const CHUNK: usize = 16 << 10;
 /// What is run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Program<'a> {
-    pub(crate) program: &'a str,
+    pub(crate) name: &'a str,
     pub(crate) arguments: &'a [&'a str],
     /// `PATH`, if it is not ours.
     pub(crate) path: Option<&'a OsStr>,
@@ -67,7 +68,7 @@ impl Done {
     pub(crate) fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.output).into_owned();
         if 0 < self.left_out {
-            text += &format!("\n… and {} bytes more", self.left_out);
+            let _ = write!(text, "\n… and {} bytes more", self.left_out);
         }
         text
     }
@@ -77,7 +78,7 @@ impl Done {
 pub(crate) async fn run(program: &Program<'_>, limits: Limits, stop: &CancellationToken) -> Done {
     let (child, mut pipe) = match start(program) {
         Ok(started) => started,
-        Err(error) => return Done::failed(not_started(program.program, &error)),
+        Err(error) => return Done::failed(not_started(program.name, &error)),
     };
     let mut group = Group::of(child);
     let mut done = Done::default();
@@ -89,20 +90,15 @@ pub(crate) async fn run(program: &Program<'_>, limits: Limits, stop: &Cancellati
         ended = timeout(limits.time, ended) => ended.ok(),
         () = stop.cancelled() => None,
     };
-    let status = match status {
-        Some(status) => {
-            group.id = None;
-            status
-        }
-        None => {
-            group.kill();
-            // What was written up to now is in the pipe still.
-            let _ = timeout(KILL_GRACE, read(&mut pipe, limits.output_max, &mut done)).await;
-            match timeout(KILL_GRACE, group.child.wait()).await {
-                Ok(status) => status,
-                Err(_) => Ok(ExitStatus::from_raw(Signal::KILL.as_raw())),
-            }
-        }
+    let status = if let Some(status) = status {
+        group.id = None;
+        status
+    } else {
+        group.kill();
+        // What was written up to now is in the pipe still.
+        let _ = timeout(KILL_GRACE, read(&mut pipe, limits.output_max, &mut done)).await;
+        let killed = timeout(KILL_GRACE, group.child.wait()).await;
+        killed.unwrap_or_else(|_| Ok(ExitStatus::from_raw(Signal::KILL.as_raw())))
     };
     done.failure = match status {
         Ok(status) if status.success() => None,
@@ -114,7 +110,7 @@ pub(crate) async fn run(program: &Program<'_>, limits: Limits, stop: &Cancellati
 
 fn start(program: &Program<'_>) -> std::io::Result<(Child, Receiver)> {
     let (reader, writer) = std::io::pipe()?;
-    let mut command = Command::new(program.program);
+    let mut command = Command::new(program.name);
     command
         .args(program.arguments)
         .envs(program.environment.iter().copied())
@@ -211,7 +207,7 @@ mod tests {
     async fn bash(command: &str, limits: Limits, stop: &CancellationToken) -> Done {
         let arguments = ["-c", command];
         let program =
-            Program { program: "bash", arguments: &arguments, path: None, directory: None, environment: &[] };
+            Program { name: "bash", arguments: &arguments, path: None, directory: None, environment: &[] };
         run(&program, limits, stop).await
     }
 
@@ -241,13 +237,8 @@ mod tests {
             let done = bash(command, LIMITS, &stop).await;
             assert_eq!((done.text().as_str(), done.failure.as_deref()), (output, failure), "{command}");
         }
-        let none = Program {
-            program: "no-such-thing",
-            arguments: &[],
-            path: None,
-            directory: None,
-            environment: &[],
-        };
+        let none =
+            Program { name: "no-such-thing", arguments: &[], path: None, directory: None, environment: &[] };
         let failure = run(&none, LIMITS, &stop).await.failure.unwrap();
         assert_eq!(failure, r#"exec: "no-such-thing": executable file not found in $PATH"#);
         assert!(bash("a\0b", LIMITS, &stop).await.failure.unwrap().starts_with("fork/exec bash: "));

@@ -98,14 +98,9 @@ pub(crate) async fn carry_out(shared: &Shared, payload: &Payload, task: &Task) -
     end.reply
 }
 
-async fn program(shared: &Shared, program: &str, arguments: &[&str]) -> Done {
-    let program = Program {
-        program,
-        arguments,
-        path: shared.settings.path.as_deref(),
-        directory: None,
-        environment: &[],
-    };
+async fn program(shared: &Shared, name: &str, arguments: &[&str]) -> Done {
+    let program =
+        Program { name, arguments, path: shared.settings.path.as_deref(), directory: None, environment: &[] };
     let limits = Limits { time: shared.settings.timeout, output_max: shared.settings.output_max };
     run(&program, limits, &shared.stop).await
 }
@@ -113,16 +108,13 @@ async fn program(shared: &Shared, program: &str, arguments: &[&str]) -> Done {
 async fn shell(shared: &Shared, canary: &str, command: &str, log_output: bool) -> End {
     let done = program(shared, "sh", &["-c", command]).await;
     let output = done.text();
-    match &done.failure {
-        Some(failure) => {
-            shared.log.error(Some(canary), &format!("command failed {command} {failure} {output}"));
+    if let Some(failure) = &done.failure {
+        shared.log.error(Some(canary), &format!("command failed {command} {failure} {output}"));
+    } else {
+        if log_output {
+            shared.log.info(Some(canary), &output);
         }
-        None => {
-            if log_output {
-                shared.log.info(Some(canary), &output);
-            }
-            shared.log.info(Some(canary), &format!("command finished {command}"));
-        }
+        shared.log.info(Some(canary), &format!("command finished {command}"));
     }
     End::of(output, done.failure)
 }

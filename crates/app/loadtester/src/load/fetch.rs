@@ -103,7 +103,7 @@ impl Fetcher<'_> {
         let environment =
             [("GIT_TERMINAL_PROMPT", "0"), ("GIT_ALLOW_PROTOCOL", "http:https:ssh:file"), ("LC_ALL", "C")];
         let program = Program {
-            program: "git",
+            name: "git",
             arguments,
             path: self.path,
             directory: Some(directory),

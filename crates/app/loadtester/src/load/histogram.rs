@@ -88,7 +88,9 @@ mod tests {
         #[test]
         fn percentiles_are_right_to_one_percent(mut values in prop::collection::vec(0_u64..4_000_000_000, 1..300), percent in 0.0..100.0_f64) {
             let mut histogram = Histogram::default();
-            values.iter().for_each(|value| histogram.add(*value));
+            for value in &values {
+                histogram.add(*value);
+            }
             values.sort_unstable();
             let rank = ((percent / 100.0 * values.len() as f64).ceil() as usize).max(1);
             let (exact, found) = (values[rank - 1], histogram.percentile(percent).unwrap());
