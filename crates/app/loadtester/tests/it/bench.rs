@@ -17,7 +17,7 @@ use serin_server::Incoming;
 use tokio_util::sync::CancellationToken;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Bench {
     pub(crate) tester: Tester,
@@ -48,7 +48,7 @@ impl Bench {
     /// Status, body and content type of an answer.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
         let request = Request::builder().method(method).uri(path).body(Bytes::from(body.to_owned())).unwrap();
-        told(self.tester.answer(request).await)
+        told(&self.tester.answer(request).await)
     }
 
     /// A task of a canary called demo.
@@ -86,7 +86,7 @@ impl Bench {
     }
 }
 
-fn told(answer: Response<Bytes>) -> (u16, String, String) {
+fn told(answer: &Response<Bytes>) -> (u16, String, String) {
     let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
     let body = String::from_utf8_lossy(answer.body()).into_owned();
     (answer.status().as_u16(), body, kind.unwrap_or_default())

@@ -55,10 +55,10 @@ async fn the_rate_is_kept_and_percentiles_are_those_of_the_server() {
         let number = counted.fetch_add(1, Ordering::Relaxed);
         async move {
             // One in ten is slow, one in twenty is an error.
-            tokio::time::sleep(Duration::from_millis(if number % 10 == 0 { 400 } else { 30 })).await;
+            tokio::time::sleep(Duration::from_millis(if number.is_multiple_of(10) { 400 } else { 30 })).await;
             let mut answer = Response::new(Bytes::from("x"));
             *answer.status_mut() =
-                http::StatusCode::from_u16(if number % 20 == 0 { 503 } else { 200 }).unwrap();
+                http::StatusCode::from_u16(if number.is_multiple_of(20) { 503 } else { 200 }).unwrap();
             answer
         }
     })

@@ -31,6 +31,14 @@ struct Mended {
     why: &'static str,
 }
 
+impl Mended {
+    fn is_of(&self, section: &str, row: &Row) -> bool {
+        section.starts_with(self.section) && row.body.contains(self.body)
+            // The first question about the gate of rollback.x was before anything was opened.
+            && (self.section != "Rollback" || row.answer.as_ref().is_some_and(|(status, _)| *status == 200))
+    }
+}
+
 const UNKNOWN: &str = "an unknown type drops the connection";
 const NO_COMMAND: &str = "a tool without a command runs an empty one";
 const KNOWN_TYPES: &str =
@@ -167,7 +175,7 @@ impl Replay {
                 _ => fake.polls = -100,
             }
         }
-        let mended = MENDED.iter().position(|mended| self.is_of(mended, section, row));
+        let mended = MENDED.iter().position(|mended| mended.is_of(section, row));
         let (mut answer, mut lines) = (row.answer.clone(), row.lines.clone());
         // What an earlier process of Concord said while it went on without end.
         if section.starts_with("Task: ngrinder") {
@@ -230,12 +238,6 @@ impl Replay {
         );
         let started = seen.iter().find(|seen| seen.contains("clone_and_start")).unwrap();
         assert_eq!(started, "POST /perftest/api/100/clone_and_start Basic YWRtaW46YWRtaW4=  ");
-    }
-
-    fn is_of(&self, mended: &Mended, section: &str, row: &Row) -> bool {
-        section.starts_with(mended.section) && row.body.contains(mended.body)
-            // The first question about the gate of rollback.x was before anything was opened.
-            && (section != "Rollback" || row.answer.as_ref().is_some_and(|(status, _)| *status == 200))
     }
 }
 

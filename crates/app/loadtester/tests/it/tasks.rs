@@ -130,7 +130,7 @@ async fn raw(address: std::net::SocketAddr, parts: &[&[u8]]) -> String {
         stream.write_all(part).await.unwrap();
     }
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+    let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer)).await;
     read.expect("no end of the answer").unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
