@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) records: Mutex<HashMap<Key, Record>>,
     pub(crate) interests: Mutex<Interests>,
     pub(crate) halt: CancellationToken,
+    /// Cancelled when no new pass begins: what is still asked can be asked by the next leader.
+    pub(crate) leaving: CancellationToken,
     pub(crate) caller: Arc<dyn Caller>,
     pub(crate) outbox: Outbox,
     pub(crate) measured: Mutex<Measured>,
@@ -116,6 +118,7 @@ impl Engine {
             records: Mutex::default(),
             interests: Mutex::default(),
             halt: CancellationToken::new(),
+            leaving: CancellationToken::new(),
             caller: options.caller.clone(),
             outbox: Outbox::new(options.caller.clone()),
             measured: Mutex::default(),
@@ -127,7 +130,8 @@ impl Engine {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Plans until `stop`, then finishes the passes that are under way. Run it once.
+    /// Plans until `stop`, then finishes the passes that are writing, and leaves those that still ask: a web hook may
+    /// take an hour. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
         let shared = &self.shared;
         shared.cluster.subscribe(shared.clone());
@@ -143,6 +147,7 @@ impl Engine {
         }
         dispatchers.close();
         dispatchers.wait().await;
+        shared.leaving.cancel();
         passes.close();
         passes.wait().await;
     }
@@ -150,6 +155,11 @@ impl Engine {
     /// Ends planning and writing at once, also in passes that are under way: another leader may be at work already.
     pub fn halt(&self) {
         self.shared.halt.cancel();
+    }
+
+    /// Waits until the messages of plans are sent, for at most `limit`; how many were lost meanwhile. For the end.
+    pub async fn messages_sent(&self, limit: Duration) -> u64 {
+        self.shared.outbox.drained(limit).await
     }
 
     /// The engine at this moment.
@@ -173,6 +183,7 @@ impl Engine {
             conflicts: self.shared.conflicts.load(Ordering::Acquire),
             frozen: self.shared.frozen.lock().clone(),
             measured: self.shared.measured.lock().clone(),
+            posted: self.shared.outbox.posted(),
         }
     }
 }

@@ -155,7 +155,12 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
         observed.refused = record.refused.take();
         observed.kept.clone_from(&record.kept);
     }
-    let act = match think(shared, lane, &observed).await {
+    let thought = tokio::select! {
+        biased;
+        thought = think(shared, lane, &observed) => thought,
+        () = shared.leaving.cancelled() => return End::Waiting,
+    };
+    let act = match thought {
         Ok(act) => act,
         Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
     };

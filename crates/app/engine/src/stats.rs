@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serin_calls::Posted;
 use serin_kernel::Key;
 
 use crate::measured::Measured;
@@ -76,6 +77,8 @@ pub struct Snapshot {
     pub frozen: BTreeMap<&'static str, u64>,
     /// What planners measured.
     pub measured: Measured,
+    /// What became of the messages of plans.
+    pub posted: Posted,
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use serin_cluster::{Api, Call, Cluster, Failure, Listed, Scope, Seen, Settings, clock};
 use serin_engine::{Engine, Options};
 use serin_kernel::{
-    Act, Answer, Answers, Ask, Change, Event, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan,
-    Planner, Propagation, Question, Write,
+    Act, Answer, Answers, Ask, Change, Event, Freeze, Interest, Key, Kind, Method, Moment, Object, Observed,
+    Plan, Planner, Propagation, Question, Write,
 };
 use serin_memory::MemoryApi;
 use tokio::time::{Instant, sleep, timeout};
@@ -54,6 +54,10 @@ impl Planner for Toys {
             Some("ask") => {
                 let ask = Ask { id: answers.len().to_string(), question: Question::Read(PART.key("n", "x")) };
                 return Plan::Ask(vec![ask]);
+            }
+            Some("ask-others") if answers.is_empty() => {
+                let call = serin_kernel::Call::new(Method::Get, "http://h/");
+                return Plan::Ask(vec![Ask { id: "x".to_owned(), question: Question::Call(call) }]);
             }
             Some("ask-once") if answers.is_empty() => {
                 return Plan::Ask(vec![Ask {
@@ -133,6 +137,16 @@ impl Planner for Alarms {
     }
 }
 
+/// Never replies.
+#[derive(Debug)]
+struct Silent;
+
+impl serin_calls::Caller for Silent {
+    fn call(&self, _: serin_kernel::Call) -> BoxFuture<'_, Result<serin_kernel::Reply, String>> {
+        Box::pin(std::future::pending())
+    }
+}
+
 struct World {
     api: MemoryApi,
     cluster: Cluster,
@@ -161,7 +175,8 @@ impl World {
         let toys = Toys::default();
         let plans = toys.plans.clone();
         let planners: Vec<Box<dyn Planner>> = vec![Box::new(toys), Box::new(Alarms)];
-        let engine = Engine::new(cluster.clone(), planners, &Options::default()).unwrap();
+        let options = Options { caller: Arc::new(Silent), ..Options::default() };
+        let engine = Engine::new(cluster.clone(), planners, &options).unwrap();
         let (running, token) = (engine.clone(), stop.clone());
         let task = tokio::spawn(async move { running.run(token).await });
         Self { api, cluster, engine, plans, stop, task }
@@ -447,4 +462,27 @@ async fn stopping_finishes_the_passes_and_halting_ends_them() {
     sleep(Duration::from_secs(1)).await;
     world.engine.halt();
     timeout(Duration::from_secs(5), world.task).await.expect("it ends").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_nobody_answers_does_not_hold_up_the_end() {
+    for halts in [false, true] {
+        let asking = json!({"spec": {"size": 1, "mood": "ask-others"}});
+        let world = World::new(|api| api.put(&toy("a"), asking));
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            (world.plans.load(Ordering::Acquire), world.engine.snapshot().kinds["toys"].running),
+            (1, 1)
+        );
+        if halts {
+            world.engine.halt();
+        } else {
+            world.stop.cancel();
+        }
+        timeout(Duration::from_secs(5), world.task).await.expect("it ends").unwrap();
+        assert!(
+            world.api.get(&toy("a")).unwrap()["status"].is_null(),
+            "an unanswered question decides nothing"
+        );
+    }
 }

@@ -57,6 +57,7 @@ fn measured(out: &mut Exposition, measured: &Measured) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use serin_calls::Posted;
     use serin_engine::Snapshot;
     use serin_kernel::{Kind, Object};
 
@@ -77,6 +78,7 @@ mod tests {
                 conflicts: 0,
                 frozen: BTreeMap::new(),
                 measured: Measured { series: BTreeMap::from([("flagger_canary_weight", weights)]) },
+                posted: Posted { sent: 7, retried: 3, lost: 2, waiting: 1 },
             }),
             requests: Vec::new(),
             events: (Vec::new(), 0),
@@ -89,6 +91,10 @@ mod tests {
             "flagger_canary_total{namespace=\"test\"} 2",
             "# TYPE flagger_canary_weight gauge",
             "flagger_canary_weight{namespace=\"test\",workload=\"podinfo\"} 20",
+            "serin_messages_total{outcome=\"sent\"} 7",
+            "serin_messages_total{outcome=\"lost\"} 2",
+            "serin_messages_retried_total 3",
+            "serin_messages_waiting 1",
         ] {
             assert!(text.lines().any(|is| is == line), "{line}\n{text}");
         }

@@ -2,6 +2,7 @@
 //!
 //! Names, labels and buckets are Argo's wherever it has such a metric; what begins with `serin_` is ours.
 
+use serin_calls::Posted;
 use serin_cluster::{Cluster, EventLabels, RequestLabels, State};
 use serin_engine::{Engine, Snapshot};
 use serin_kernel::{EventType, Kind, Object};
@@ -163,6 +164,19 @@ pub(crate) fn engine(out: &mut Exposition, engine: &Snapshot) {
     }
     out.family("serin_frozen", "gauge", "Objects that are frozen now");
     out.sample("serin_frozen", &[], engine.objects.values().filter(|stats| stats.frozen).count() as f64);
+    messages(out, &engine.posted);
+}
+
+fn messages(out: &mut Exposition, posted: &Posted) {
+    let name = "serin_messages_total";
+    out.family(name, "counter", "Messages to chats and receivers of events, by what became of them");
+    for (outcome, count) in [("sent", posted.sent), ("lost", posted.lost)] {
+        out.sample(name, &[("outcome", outcome)], count as f64);
+    }
+    out.family("serin_messages_retried_total", "counter", "Attempts to send a message after the first");
+    out.sample("serin_messages_retried_total", &[], posted.retried as f64);
+    out.family("serin_messages_waiting", "gauge", "Messages that are not yet under way");
+    out.sample("serin_messages_waiting", &[], posted.waiting as f64);
 }
 
 fn times(out: &mut Exposition, durations: &Durations) {

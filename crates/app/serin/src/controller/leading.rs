@@ -11,8 +11,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long events that are still queued may hold up the end.
-const LAST_EVENTS: Duration = Duration::from_secs(5);
+/// How long events and messages that are still queued may hold up the end.
+const LAST_NEWS: Duration = Duration::from_secs(5);
 
 /// Leads when `lock` says that it is our turn, or at once without one, until `stop`; whether the lease was lost.
 pub(crate) async fn serve(
@@ -35,7 +35,7 @@ pub(crate) async fn serve(
     let lost = lead(engine, &mut roles, stop).await;
     drop(always_leading);
     if !lost {
-        cluster.events_sent(LAST_EVENTS).await;
+        tokio::join!(cluster.events_sent(LAST_NEWS), engine.messages_sent(LAST_NEWS));
     }
     election.cancel();
     if let Some(standing) = standing {
