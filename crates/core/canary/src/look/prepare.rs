@@ -50,14 +50,15 @@ pub(super) fn prepare<'a>(desk: &mut Desk<'a>) -> Result<(Target<'a>, Routes), H
     Ok((target, routes))
 }
 
-/// The primary is made if it is missing; the first time it must be ready before anything points at it.
+/// The primary is made if it is missing; the first time it must be ready before anything points at it, also when nothing is
+/// to be analysed (Flagger leads users to it and takes the target's pods away before it has any).
 fn primary(desk: &mut Desk<'_>, target: &Target<'_>, is_first: bool) -> Result<(), Halt> {
     let made = desk.must(target.create())?;
     desk.write(made.writes);
     if let Some(warning) = made.warning {
         desk.warning(warning);
     }
-    if !is_first || desk.canary.spec.skip_analysis {
+    if !is_first {
         return Ok(());
     }
     match target.primary_ready(desk.now) {
