@@ -117,6 +117,15 @@ fn primary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
 }
 
 fn canary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    // No pods are ready pods only for counts: a run whose end was not written down, or whose target was taken to zero by
+    // another, would send users to them. At the very end nobody is sent there.
+    if stage.target.is_zero() && desk.status.phase != Some(Phase::Finalising) {
+        start::scale_up(desk, stage);
+        let (kind, called) = (desk.canary.spec.target_ref.kind.to_lowercase(), desk.target());
+        return desk.stop(format!(
+            "canary {kind} {called} not ready: it was scaled to zero, and is scaled up again"
+        ));
+    }
     match stage.target.canary_ready(desk.now) {
         Readiness::Ready => Ok(()),
         Readiness::Waiting(why) => desk.stop(why),

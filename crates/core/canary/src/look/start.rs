@@ -76,7 +76,7 @@ pub(super) fn restart(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt
     begin(desk, stage)
 }
 
-fn scale_up(desk: &mut Desk<'_>, stage: &Stage<'_>) {
+pub(super) fn scale_up(desk: &mut Desk<'_>, stage: &Stage<'_>) {
     desk.write(stage.target.resume_scaler());
     desk.write(stage.target.up());
 }
