@@ -10,11 +10,11 @@ use serin_kernel::Kind;
 use crate::world::{World, documents, initialize};
 
 /// A recorded run.
-struct Run {
+pub(crate) struct Run {
     name: String,
     inputs: Vec<Value>,
     /// States of each object, by kind and name, in their order; null when it was deleted.
-    objects: BTreeMap<(String, String), Vec<Value>>,
+    pub(crate) objects: BTreeMap<(String, String), Vec<Value>>,
 }
 
 fn runs() -> Vec<Run> {
@@ -32,7 +32,7 @@ fn runs() -> Vec<Run> {
     runs
 }
 
-fn read(root: &Path, path: &Path) -> Run {
+pub(crate) fn read(root: &Path, path: &Path) -> Run {
     let text =
         |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let inputs = documents(&text(&path.join("inputs.yaml")));
@@ -55,7 +55,7 @@ impl Run {
     }
 
     /// The world before the Canary was there, as the API server had it.
-    fn world(&self, canary: &Value) -> World {
+    pub(crate) fn world(&self, canary: &Value) -> World {
         let mut world = World::new(canary);
         if self.name == "kubernetes/teams" {
             // Recorded with -include-label-prefix.
@@ -71,7 +71,7 @@ impl Run {
         world
     }
 
-    fn canaries(&self) -> impl Iterator<Item = &Value> {
+    pub(crate) fn canaries(&self) -> impl Iterator<Item = &Value> {
         self.inputs
             .iter()
             .filter(|input| input["kind"] == "Canary" && input["apiVersion"] == "flagger.app/v1beta1")

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use serin_api::{flagger::Canary, kinds};
 use serin_canary::objects::{ObjectSettings, Target, Trouble};
-use serin_kernel::{Change, Key, Kind, Object, Observed, Write};
+use serin_kernel::{Change, Key, Kind, Object, Observed, Precondition, Write};
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 17] = [
     kinds::DEPLOYMENT,
     kinds::DAEMON_SET,
     kinds::REPLICA_SET,
@@ -20,6 +20,11 @@ const KINDS: [Kind; 12] = [
     kinds::KNATIVE_REVISION,
     kinds::CANARY,
     kinds::INGRESS,
+    kinds::METRIC_TEMPLATE,
+    kinds::ALERT_PROVIDER,
+    kinds::ISTIO_VIRTUAL_SERVICE,
+    kinds::ISTIO_DESTINATION_RULE,
+    kinds::HTTP_ROUTE,
 ];
 
 /// Objects by key, and the Canary that is planned for.
@@ -99,21 +104,33 @@ impl World {
         }
     }
 
-    fn apply(&mut self, write: Write) {
+    /// Makes one write.
+    pub(crate) fn apply(&mut self, write: Write) {
         match write.change {
             Change::Create(body) => {
                 assert!(!self.objects.contains_key(&write.target), "{} is there", write.target);
                 assert_eq!(self.put(&body), Some(write.target), "{body}");
             }
-            Change::Merge(patch) => {
-                let object =
-                    self.objects.get_mut(&write.target).unwrap_or_else(|| panic!("{}", write.target));
-                assert_eq!(write.precondition.uid.as_deref(), object["metadata"]["uid"].as_str());
-                merge(object, &patch);
+            Change::Merge(patch) => self.merge(&write.target, &write.precondition, &patch),
+            Change::MergeStatus(patch) => {
+                let keys: Vec<_> = patch.as_object().unwrap().keys().collect();
+                assert_eq!(keys, ["status"], "of {}", write.target);
+                self.merge(&write.target, &write.precondition, &patch);
             }
             Change::Delete(_) => drop(self.objects.remove(&write.target)),
-            other => panic!("{other:?}"),
+            other @ Change::Evict => panic!("{other:?}"),
         }
+    }
+
+    fn merge(&mut self, target: &Key, precondition: &Precondition, patch: &Value) {
+        let object = if target.kind == kinds::CANARY {
+            &mut self.canary
+        } else {
+            self.objects.get_mut(target).unwrap_or_else(|| panic!("{target}"))
+        };
+        assert_eq!(object["metadata"]["name"], target.name);
+        assert_eq!(precondition.uid.as_deref(), object["metadata"]["uid"].as_str(), "{target}");
+        merge(object, patch);
     }
 }
 

@@ -1,8 +1,23 @@
-//! What is made around a target, against what Flagger's controller was recorded to make, and in situations that no
-//! recording has.
+//! What is made around a target, and how runs go: against what Flagger's controller was recorded to do, and in situations
+//! that no recording has.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "recordings are read from files")]
 #![allow(clippy::redundant_closure_for_method_calls, reason = "a method's path is of one lifetime")]
+
+#[path = "look/adoption.rs"]
+mod adoption;
+#[path = "look/cluster.rs"]
+mod cluster;
+#[path = "look/course.rs"]
+mod course;
+#[path = "look/guard.rs"]
+mod guard;
+#[path = "look/properties.rs"]
+mod properties;
+#[path = "look/servers.rs"]
+mod servers;
+#[path = "look/transcripts.rs"]
+mod transcripts;
 
 #[path = "objects/configs.rs"]
 mod configs;
