@@ -11,6 +11,7 @@
 
 mod blocks;
 mod columns;
+mod group;
 mod integers;
 mod marks;
 mod text;
@@ -30,6 +31,10 @@ use crate::{
     policy::{Class, Policy},
 };
 
+pub use group::{
+    GROUP_FORMAT, GroupOpening, GroupOutcome, GroupRecord, GroupRecorder, Judged, VerifiedGroup, combined,
+    group_reasons, is_group, member_name, read_any, verify_group,
+};
 pub use marks::{Interval, Mark, MarkedMetric};
 pub use text::{BYTES_MAX, ReadError};
 pub use verify::{Difference, Refusal, Verified, verify};
@@ -288,12 +293,17 @@ fn rule(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "no-harm-evidence",
         Verdict::Hold(hold) => hold.name(),
-        Verdict::Fail(causes) => match causes.first() {
-            Some(Cause::Failing { .. }) => "failing",
-            Some(Cause::Crashing { .. }) => "crashing",
-            Some(Cause::Blackhole { .. }) => "blackhole",
-            Some(Cause::Evidence { .. }) | None => "harm-evidence",
-        },
+        Verdict::Fail(causes) => rule_of(causes.first()),
+    }
+}
+
+/// The rule that a FAIL comes from.
+fn rule_of(cause: Option<&Cause>) -> &'static str {
+    match cause {
+        Some(Cause::Failing { .. }) => "failing",
+        Some(Cause::Crashing { .. }) => "crashing",
+        Some(Cause::Blackhole { .. }) => "blackhole",
+        Some(Cause::Evidence { .. }) | None => "harm-evidence",
     }
 }
 

@@ -163,6 +163,12 @@ impl Record {
     }
 }
 
+/// Whether a text is a document of this form, also when the rest of it is broken.
+pub(super) fn has_format(bytes: &[u8], format: &str) -> bool {
+    bytes.starts_with(format!("{{\n\"format\":\"{format}\"").as_bytes())
+        || matches!(parse::<Form>(bytes), Ok(Form { format: Some(Value::String(form)) }) if form == format)
+}
+
 /// What is something else altogether is told so, and not which of its fields is missing.
 fn is_one(bytes: &[u8]) -> Result<(), ReadError> {
     let other = |what: String| Err(ReadError::Other(what));
@@ -190,7 +196,7 @@ fn is_one(bytes: &[u8]) -> Result<(), ReadError> {
 }
 
 /// What is read, or where it cannot be and why.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -202,7 +208,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 }
 
 /// The text without its hash: one line for each part.
-fn lines(document: &Value) -> String {
+pub(super) fn lines(document: &Value) -> String {
     let empty = Map::new();
     let mut text = "{\n".to_owned();
     for (key, part) in document.as_object().unwrap_or(&empty).iter().filter(|(key, _)| *key != "hash") {

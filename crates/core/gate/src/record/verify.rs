@@ -54,32 +54,42 @@ pub enum Refusal {
     Differs(Vec<Difference>),
 }
 
+pub(super) fn differs(path: &str, stored: &str, recomputed: &str) -> Difference {
+    Difference {
+        path: path.to_owned(),
+        stored: text::shown(stored),
+        recomputed: text::shown(recomputed),
+        is_tie: false,
+    }
+}
+
+/// Where a text is not the one that its document has.
+pub(super) fn written_otherwise(canonical: &[u8], bytes: &[u8]) -> Option<Difference> {
+    if canonical == bytes {
+        return None;
+    }
+    let at = canonical.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+    let around = |text: &[u8]| {
+        let end = text.len().min(at + 40);
+        String::from_utf8_lossy(&text[at.saturating_sub(20).min(end)..end]).into_owned()
+    };
+    let path = format!("byte {at}, which is written otherwise");
+    Some(differs(&path, &around(bytes), &around(canonical)))
+}
+
 /// Comes to everything again.
 ///
 /// # Errors
 /// [`Refusal`].
 pub fn verify(bytes: &[u8]) -> Result<Verified, Refusal> {
     let (record, stored) = Record::parse(bytes).map_err(Refusal::Unread)?;
-    let differs = |path: &str, stored: &str, recomputed: &str| Difference {
-        path: path.to_owned(),
-        stored: text::shown(stored),
-        recomputed: text::shown(recomputed),
-        is_tie: false,
-    };
     let mut found = Vec::new();
     let hash = text::hash(text::above_the_hash(bytes));
     if hash != stored {
         found.push(differs("hash", &stored, &hash));
     }
-    let canonical = record.to_bytes();
-    if canonical != bytes && hash == stored {
-        let at = canonical.iter().zip(bytes).take_while(|(a, b)| a == b).count();
-        let around = |text: &[u8]| {
-            let end = text.len().min(at + 40);
-            String::from_utf8_lossy(&text[at.saturating_sub(20).min(end)..end]).into_owned()
-        };
-        let path = format!("byte {at}, which is written otherwise");
-        found.push(differs(&path, &around(bytes), &around(&canonical)));
+    if hash == stored {
+        found.extend(written_otherwise(&record.to_bytes(), bytes));
     }
     if record.engine != ENGINE {
         found.push(differs("engine", &record.engine, ENGINE));
@@ -112,12 +122,7 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Refusal> {
 /// The record from its integers alone, and the verdicts that lie on a bar.
 fn again(record: &Record) -> Result<(Record, Vec<Difference>), Difference> {
     let opening = &record.opening;
-    let refused = |path: &str, why: String| Difference {
-        path: path.to_owned(),
-        stored: "what cannot be judged".to_owned(),
-        recomputed: text::shown(&why),
-        is_tie: false,
-    };
+    let refused = |path: &str, why: String| differs(path, "what cannot be judged", &why);
     let mut gate = Gate::open(opening.policy.clone(), opening.roster.clone(), &opening.history)
         .map_err(|error| refused("policy", error.to_string()))?;
     let mut recorder = Recorder::new(opening.clone(), &gate);
@@ -145,10 +150,6 @@ fn tie(place: usize, stored: &Look, look: &Look, policy: &Policy) -> Option<Diff
     }
     let mut same = rounded(look)?;
     same.verdict = stored.verdict.clone();
-    let touches = |value: f64, bar: Option<f64>| {
-        let steps = |value: f64| (value * f64::from(1u32 << 30)).round();
-        bar.is_some_and(|bar| (steps(value) - steps(bar)).abs() <= 1.0)
-    };
     let mut metrics = look.metrics.iter().zip(bars(policy));
     let is_on_bar =
         metrics.any(|(look, bars)| touches(look.harm, bars.harm) || touches(look.no_worse, bars.no_worse));
@@ -160,8 +161,14 @@ fn tie(place: usize, stored: &Look, look: &Look, policy: &Policy) -> Option<Diff
     })
 }
 
+/// Whether evidence lies on a bar, to a billionth.
+pub(super) fn touches(value: f64, bar: Option<f64>) -> bool {
+    let steps = |value: f64| (value * f64::from(1u32 << 30)).round();
+    bar.is_some_and(|bar| (steps(value) - steps(bar)).abs() <= 1.0)
+}
+
 /// Adds every place where two values differ.
-fn compare(path: String, stored: &Value, recomputed: &Value, found: &mut Vec<Difference>) {
+pub(super) fn compare(path: String, stored: &Value, recomputed: &Value, found: &mut Vec<Difference>) {
     if found.len() >= TOLD_MAX {
         return;
     }

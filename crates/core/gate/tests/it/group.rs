@@ -6,6 +6,9 @@ use serin_gate::{
     Verdict, Word,
     group::{Combined, Group, GroupCause, GroupHold, GroupLook, GroupVerdict, NoWorse, Terms},
     policy::Class,
+    record::{
+        GroupOpening, GroupRecord, GroupRecorder, Judged, Opening, Query, Refusal, read_any, verify_group,
+    },
 };
 
 use crate::ground::{BLOCK, block, metric, policy};
@@ -420,4 +423,90 @@ fn what_is_no_group_is_refused() {
     assert_eq!(group, before);
     let last = group.look(&[blocks[0].clone(), blocks[0].clone()], &mut Shelf::default()).unwrap().0;
     assert_eq!((last.at.as_secs(), BLOCK), (blocks[0].start.as_secs() + i64::from(BLOCK), 15));
+}
+
+/// A judgement of three zones with its record.
+fn recorded(ratios: [f64; 3], moments: i64) -> GroupRecord {
+    let dice = &mut Dice(21);
+    let terms = terms(3, &[], NoWorse::Together);
+    let opening = |name: &String, dice: &mut Dice| Opening {
+        previous: None,
+        policy: at_once(),
+        queries: vec![Query::new("errors", "events", "e_total")],
+        roster: SMALL.roster(name),
+        history: SMALL.past(dice),
+    };
+    let members = terms.members.iter().map(|name| opening(name, dice)).collect();
+    let opening = GroupOpening { previous: Some("0f".repeat(32)), policy: at_once(), terms, members };
+    let mut group = opening.group().unwrap();
+    let mut recorder = GroupRecorder::new(opening, &group);
+    let mut shelf = Shelf::default();
+    for number in 0..moments {
+        let blocks: Vec<Block> = ratios.iter().map(|ratio| SMALL.block(number, Some(*ratio), dice)).collect();
+        let (look, looks) = group.look(&blocks, &mut shelf).unwrap();
+        recorder.add(&blocks, (&look, &looks), &group).unwrap();
+    }
+    recorder.record(&group)
+}
+
+/// The text with another hash at its end: that of what it says now.
+fn rehashed(text: &str) -> Vec<u8> {
+    let (body, _) = text.trim_end().rsplit_once('\n').unwrap();
+    let digits = Query::new("", "", &format!("{body}\n")).sha256;
+    format!("{body}\n\"hash\":\"{digits}\"}}\n").into_bytes()
+}
+
+#[test]
+fn the_record_of_a_group_is_come_to_again_from_its_members_integers() {
+    for (ratios, moments, word) in
+        [([1.0; 3], 0, None), ([1.0; 3], 12, Some(Word::Hold)), ([9.0; 3], 8, Some(Word::Fail))]
+    {
+        let record = recorded(ratios, moments);
+        let bytes = record.to_bytes();
+        assert_eq!(read_any(&bytes).unwrap(), Judged::Group(Box::new(record.clone())));
+        let verified = verify_group(&bytes).unwrap();
+        assert_eq!((verified.hash, verified.ties.len()), (record.hash(), 0));
+        assert_eq!(verified.record.outcome.verdict.map(|verdict| verdict.word()), word);
+        assert_eq!(record.members.len(), 3);
+        for member in &record.members {
+            assert!((member.opening.policy.alpha - 0.05 / 6.0).abs() < 1e-12);
+            assert_eq!(member.blocks.len() as i64, moments);
+        }
+    }
+}
+
+#[test]
+fn what_is_changed_in_the_record_of_a_group_is_told_with_its_member() {
+    let text = String::from_utf8(recorded([2.0, 1.0, 1.0], 10).to_bytes()).unwrap();
+    for (from, to, wanted) in [
+        ("\"shared\":[]", "\"shared\":[\"database\"]", "looks[0].combined"),
+        ("\"members\":[\"z0\",\"z1\"", "\"members\":[\"z1\",\"z0\"", ""),
+        ("\"tolerated\":1.1", "\"tolerated\":1.2", "members[0].policy"),
+        ("\"alpha\":0.05", "\"alpha\":0.06", "members[0].policy.alpha"),
+        ("\"rule\":\"", "\"rule\":\"x", "outcome.rule"),
+        ("z1-canary-0", "z1-canary-9", "members[1].hash"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let forged = text.replacen(from, to, 1);
+        // The names of the members stand for nothing but themselves.
+        let found = match verify_group(&rehashed(&forged)) {
+            Ok(_) => Vec::new(),
+            Err(Refusal::Differs(found)) => found.iter().map(|one| one.path.clone()).collect::<Vec<_>>(),
+            Err(Refusal::Unread(error)) => panic!("{from}: {error}"),
+        };
+        assert!(
+            if wanted.is_empty() {
+                found.is_empty()
+            } else {
+                found.iter().any(|path| path.starts_with(wanted))
+            },
+            "{from}: {found:?}"
+        );
+        let Err(Refusal::Differs(found)) = verify_group(forged.as_bytes()) else { panic!("{from}") };
+        assert_eq!(found[0].path, "hash");
+    }
+    for broken in ["", "{}", &text[..text.len() / 2], &text.replacen("\"z2\"]", "\"z2\",\"z3\"]", 1)] {
+        assert!(matches!(verify_group(broken.as_bytes()), Err(Refusal::Unread(_))), "{broken:.40}");
+        assert!(read_any(broken.as_bytes()).is_err());
+    }
 }
