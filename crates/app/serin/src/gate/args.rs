@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{ArgGroup, Args};
 use serin_gate::config::{Config, Overrides, Selector};
 use serin_sources::{Access, Limits, Prometheus};
@@ -43,6 +43,19 @@ impl ConfigArgs {
 /// Data come from one place: what is missing is told with both.
 pub(super) fn one_source() -> ArgGroup {
     ArgGroup::new("source").args(["counts", "prometheus"]).required(true)
+}
+
+impl ConfigArgs {
+    /// The configuration for a verb that knows single gates only.
+    pub(super) fn read_single(&self, verb: &str) -> Result<Config> {
+        let config = self.read()?;
+        ensure!(
+            config.groups.is_none(),
+            "{}: gate {verb} knows no `groups`: leave them out for all members as one, or select one member in the queries",
+            files::name(&self.config)
+        );
+        Ok(config)
+    }
 }
 
 /// Where the data are, and how they are reached.

@@ -87,7 +87,7 @@ then ends the backtest. A judgement needs the `history` of gate.yaml before it.
 Exit codes: 0 done, 1 more false alarms than alpha allows, beyond doubt, 2 it could not be done.";
 
 pub(super) async fn run(args: &BacktestArgs) -> Result<ExitCode> {
-    let mut config = tokio::task::block_in_place(|| args.config.read())?;
+    let mut config = tokio::task::block_in_place(|| args.config.read_single("backtest"))?;
     let source = tokio::task::block_in_place(|| args.source.connect())?;
     let past = match (&source, &args.counts) {
         (Some(source), _) => {

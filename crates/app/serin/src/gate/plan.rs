@@ -231,7 +231,7 @@ impl PlanArgs {
     fn read(&self) -> Result<Option<Config>> {
         let Some(path) = &self.config else { return Ok(None) };
         let (config, baseline, canary) = (path.clone(), self.baseline.clone(), self.canary.clone());
-        ConfigArgs { config, baseline, canary }.read().map(Some)
+        ConfigArgs { config, baseline, canary }.read_single("plan").map(Some)
     }
 
     /// One metric of which only rates are known.

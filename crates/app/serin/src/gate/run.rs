@@ -96,14 +96,21 @@ Judging a release as it happens, from raw counters in Prometheus:
   $ serin gate lint --config gate.yaml --prometheus http://localhost:9090
   $ serin gate run --config gate.yaml --prometheus http://localhost:9090 --follow --record record.json
 
+Zones or clusters as one, each with its veto: groups: {label: zone, members: [eu-1, eu-2]} in gate.yaml, and in a file a column
+group. Outcomes that come after minutes: maturity: 5m on the metric; every look then comes that much later.
+
 Exit codes:
   0 PASS, 1 FAIL, 3 HOLD (at the deadline, at the end of the data, or when interrupted), 2 it could not be judged,
   130 interrupted while the past was read, before the first look: there is no record"#;
 
 pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
     let config = tokio::task::block_in_place(|| args.config.read())?;
+    ensure!(
+        config.groups.is_none() || !args.output.is_picture(),
+        "-o: a picture is of one member: write --record, then serin explain RECORD --member NAME -o …"
+    );
     let previous =
-        args.previous.as_ref().map(|path| show::read(path).map(|record| record.hash())).transpose()?;
+        args.previous.as_ref().map(|path| show::read_any(path).map(|record| record.hash())).transpose()?;
     let book = match &args.counts {
         Some(counts) => {
             tokio::task::block_in_place(|| files::judge(args, config, counts, previous)).map(Some)?
@@ -115,11 +122,9 @@ pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
         return Ok(INTERRUPTED.into());
     };
     let record = tokio::task::block_in_place(|| book.close())?;
-    let verdict = record.outcome.verdict.as_ref().map_or(Word::Hold, serin_gate::Verdict::word);
-    show::print(&show::whole(&record, args.output)?)?;
-    let step = record.looks.last().map_or(0, |look| look.step as usize);
-    let steps = record.opening.policy.steps.len();
-    Ok(match verdict {
+    show::print(&show::judged(&record, args.output)?)?;
+    let (step, steps) = record.step();
+    Ok(match record.word() {
         // What passed is the step alone; the release goes on, and is not done.
         Word::Pass if step + 1 < steps => {
             eprintln!("step {} of {steps} passed: the last step decides", step + 1);

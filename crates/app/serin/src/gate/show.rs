@@ -5,9 +5,12 @@ use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use serin_gate::record::{BYTES_MAX, ReadError, Record, Refusal, verify};
+use serin_gate::record::{
+    BYTES_MAX, Difference, Judged, ReadError, Record, Refusal, Verified, VerifiedGroup, is_group, verify,
+    verify_group,
+};
 use serin_report::judgement::harmless;
 use serin_report::paint::Paint;
 use serin_report::verdict;
@@ -35,6 +38,9 @@ pub(crate) struct ExplainArgs {
     record: PathBuf,
     /// Explain this metric, in plain words: as text only, without -o
     metric: Option<String>,
+    /// Of a group, this member's own record
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
     /// What to print of the whole; a single metric has text only
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     output: Format,
@@ -69,10 +75,38 @@ pub(super) enum Format {
     Json,
 }
 
+impl Format {
+    /// Whether it draws.
+    pub(super) fn is_picture(self) -> bool {
+        matches!(self, Self::Html | Self::Svg | Self::Png)
+    }
+}
+
 /// Runs `serin explain`.
 pub(crate) fn explain(args: &ExplainArgs) -> ExitCode {
     ended(tokio::task::block_in_place(|| {
-        let record = read(&args.record)?;
+        let record = match (read_any(&args.record)?, &args.member) {
+            (Judged::One(record), None) => *record,
+            (Judged::One(_), Some(member)) => {
+                bail!("--member {member:?}: the record is that of a single gate, which has no members")
+            }
+            (Judged::Group(group), Some(member)) => {
+                let place = group.terms.members.iter().position(|name| name == member);
+                let known =
+                    || format!("--member {member:?}: the members are {}", group.terms.members.join(", "));
+                group.members.get(place.with_context(known)?).cloned().with_context(known)?
+            }
+            (Judged::Group(group), None) => {
+                let names = || group.terms.members.join(", ");
+                ensure!(
+                    args.metric.is_none(),
+                    "a metric is explained for one member: add --member ({})",
+                    names()
+                );
+                print(&judged(&Judged::Group(group), args.output)?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
         let text = match &args.metric {
             Some(metric) if args.output == Format::Text => {
                 let known: Vec<&str> =
@@ -103,22 +137,17 @@ pub(crate) fn check(args: &VerifyArgs) -> ExitCode {
             let name = files::name(path);
             let bytes = files::bytes(path, BYTES_MAX as u64)?;
             let mut said = String::new();
-            match verify(&bytes) {
+            match verified(&bytes) {
                 Ok(verified) => {
-                    let outcome = &verified.record.outcome;
-                    let word =
-                        outcome.verdict.as_ref().map_or("no verdict", |verdict| verdict.word().as_str());
                     let _ = writeln!(
                         said,
-                        "{name}: verified: {word} ({}) after {} blocks, from the integers alone\n  sha256 {}",
-                        outcome.rule,
-                        verified.record.blocks.len(),
-                        verified.hash
+                        "{name}: verified: {}, from the integers alone\n  sha256 {}",
+                        verified.what, verified.hash
                     );
                     for tie in &verified.ties {
                         let _ = writeln!(said, "  {tie}");
                     }
-                    let previous = &verified.record.opening.previous;
+                    let previous = &verified.previous;
                     if before.is_some() && *previous != before {
                         holds = false;
                         let named = previous.as_deref().unwrap_or("none");
@@ -148,6 +177,29 @@ pub(crate) fn check(args: &VerifyArgs) -> ExitCode {
     }))
 }
 
+/// What is told of a record that holds.
+struct Held {
+    what: String,
+    hash: String,
+    previous: Option<String>,
+    ties: Vec<Difference>,
+}
+
+/// Comes to a record of either form again.
+fn verified(bytes: &[u8]) -> Result<Held, Refusal> {
+    if is_group(bytes) {
+        let VerifiedGroup { record, hash, ties } = verify_group(bytes)?;
+        let word = record.outcome.verdict.as_ref().map_or("no verdict", |verdict| verdict.word().as_str());
+        let (rule, looks, members) = (&record.outcome.rule, record.looks.len(), record.members.len());
+        let what = format!("{word} ({rule}) after {looks} blocks of each of {members} members");
+        return Ok(Held { what, hash, previous: record.previous, ties });
+    }
+    let Verified { record, hash, ties } = verify(bytes)?;
+    let word = record.outcome.verdict.as_ref().map_or("no verdict", |verdict| verdict.word().as_str());
+    let what = format!("{word} ({}) after {} blocks", record.outcome.rule, record.blocks.len());
+    Ok(Held { what, hash, previous: record.opening.previous, ties })
+}
+
 fn ended(done: Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
         eprintln!("Error: {}", harmless(&format!("{error:#}")));
@@ -155,14 +207,31 @@ fn ended(done: Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// A record whose hash is that of its bytes.
-pub(super) fn read(path: &Path) -> Result<Record> {
+/// A record of either form whose hash is that of its bytes.
+pub(super) fn read_any(path: &Path) -> Result<Judged> {
     let bytes = files::bytes(path, BYTES_MAX as u64)?;
-    Record::read(&bytes).with_context(|| files::name(path))
+    serin_gate::record::read_any(&bytes).with_context(|| files::name(path))
+}
+
+/// The whole record of either form.
+pub(super) fn judged(record: &Judged, format: Format) -> Result<Vec<u8>> {
+    let group = match record {
+        Judged::One(record) => return whole(record, format),
+        Judged::Group(group) => group,
+    };
+    Ok(match format {
+        Format::Text => verdict::group_terminal(group, paint_of(&std::io::stdout()), width()).into_bytes(),
+        Format::Markdown => verdict::group_markdown(group).into_bytes(),
+        Format::Json => verdict::group_json(group).into_bytes(),
+        Format::Html | Format::Svg | Format::Png => bail!(
+            "a picture is of one member: serin explain RECORD --member {} -o …; of the group there are text, markdown and json",
+            group.terms.members.first().map_or("NAME", String::as_str)
+        ),
+    })
 }
 
 /// The whole record.
-pub(super) fn whole(record: &Record, format: Format) -> Result<Vec<u8>> {
+fn whole(record: &Record, format: Format) -> Result<Vec<u8>> {
     Ok(match format {
         Format::Text => verdict::terminal(record, paint_of(&std::io::stdout()), width()).into_bytes(),
         Format::Html => verdict::html(record).into_bytes(),

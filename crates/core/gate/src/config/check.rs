@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use super::document::{ArmsShape, Document, Field, KindShape, MetricShape, Seconds, StepShape};
+use super::document::{ArmsShape, Document, Field, GroupsShape, KindShape, MetricShape, Seconds, StepShape};
 use super::{
     Arms, Config, ConfigError, Exposure, Overrides, Promql, Queries, Query, Selector, Source, is_label,
 };
+use crate::group::Terms;
 use crate::policy::{Class, Kind, Metric, Policy, Step};
 use crate::policy::{ERROR_BELOW, WIDEST};
 
@@ -134,12 +135,44 @@ pub(super) fn config(document: Document, overrides: &Overrides) -> Result<Config
         |blackhole| block <= blackhole,
         &format!("is shorter than a block ({block}s): write {block}s or more"),
     )?;
+    let groups = document.groups.map(|at| groups(at.value)).transpose()?;
     let (metrics, queries) = metrics(document.metrics)?;
     let split = split(document.split.as_ref(), &metrics, &queries)?;
     Ok(Config {
         policy: Policy { block, alpha, beta, steps, deadline, minimum_exposure, blackhole, split, metrics },
         queries: Queries { scrape, history, lag, warm_up, arms, pod_start, metrics: queries },
+        groups,
     })
+}
+
+/// What is one group: names that are given, so that a member without data is missed and not overlooked.
+fn groups(shape: GroupsShape) -> Result<Terms, ConfigError> {
+    let place = Place { prefix: "groups." };
+    let wrong = |line, field: &str, message: String| Err(place.error(line, field, message));
+    if !is_label(&shape.label.value) {
+        let message = format!("{:?} is no name of a label: write zone or cluster", shape.label.value);
+        return wrong(line(&shape.label), "label", message);
+    }
+    let at = line(&shape.members);
+    let is_name =
+        |name: &String| !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control);
+    for (field, names) in [("members", &shape.members.value), ("shared", &shape.shared)] {
+        if let Some(odd) = names.iter().find(|name| !is_name(name)) {
+            return wrong(at, field, format!("{odd:?} is no name: write a word such as eu-1"));
+        }
+    }
+    let terms = Terms {
+        label: shape.label.value,
+        members: shape.members.value,
+        shared: shape.shared,
+        no_worse: shape.no_worse,
+    };
+    match terms.check() {
+        Ok(()) => Ok(terms),
+        Err(error) => {
+            wrong(at, "members", format!("{error}: write the values of the label, as [eu-1, eu-2]"))
+        }
+    }
 }
 
 fn steps(field: Field<Vec<Spanned<StepShape>>>) -> Result<Vec<Step>, ConfigError> {

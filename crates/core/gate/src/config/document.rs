@@ -9,6 +9,7 @@ use serde_saphyr::Spanned;
 use serin_lang::duration::GoDuration;
 
 use super::ConfigError;
+use crate::group::NoWorse;
 use crate::policy::Class;
 
 /// A field that may be left out, with its line.
@@ -31,7 +32,19 @@ pub(super) struct Document {
     pub(super) steps: Field<Vec<Spanned<StepShape>>>,
     pub(super) arms: Field<ArmsShape>,
     pub(super) pod_start: Field<String>,
+    pub(super) groups: Field<GroupsShape>,
     pub(super) metrics: Field<Vec<Spanned<MetricShape>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct GroupsShape {
+    pub(super) label: Spanned<String>,
+    pub(super) members: Spanned<Vec<String>>,
+    #[serde(default)]
+    pub(super) shared: Vec<String>,
+    #[serde(default)]
+    pub(super) no_worse: NoWorse,
 }
 
 #[derive(Deserialize)]

@@ -14,7 +14,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serin_kernel::Moment;
+use serin_lang::promql;
 
+use crate::group::Terms;
 use crate::policy::Policy;
 
 /// What gate.yaml says.
@@ -24,6 +26,8 @@ pub struct Config {
     pub policy: Policy,
     /// What is asked for.
     pub queries: Queries,
+    /// The members that are judged as one; none for a single gate.
+    pub groups: Option<Terms>,
 }
 
 /// How the data of all metrics are had. Times are in seconds.
@@ -154,6 +158,52 @@ impl Config {
     /// [`ConfigError`] for the first thing that cannot be.
     pub fn read(text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
         check::config(document::read(text)?, overrides)
+    }
+}
+
+impl Config {
+    /// The configuration of each member, whose queries take its series alone; of a single gate, the one there is.
+    ///
+    /// # Errors
+    /// A query that cannot be read.
+    pub fn members(&self) -> Result<Vec<Self>, String> {
+        let Some(terms) = &self.groups else { return Ok(vec![self.clone()]) };
+        let of = |name: &String| {
+            let mut queries = self.queries.clone();
+            let texts = queries.metrics.iter_mut().flat_map(|query| query.source.queries_mut());
+            for query in texts.chain(&mut queries.pod_start) {
+                query.text = within(&query.text, &terms.label, name)?;
+            }
+            Ok(Self { policy: self.policy.clone(), queries, groups: None })
+        };
+        terms.members.iter().map(of).collect()
+    }
+}
+
+/// A query that takes the series with this label alone.
+fn within(query: &str, label: &str, value: &str) -> Result<String, String> {
+    match promql::parse(query) {
+        Ok(promql::Expr::Selector(mut selector)) => {
+            let (label, value) = (label.to_owned(), value.to_owned());
+            selector.matchers.push(promql::Matcher { label, op: promql::MatchOp::Equal, value });
+            Ok(selector.to_string())
+        }
+        Ok(_) => Err(format!("{query}: it computes something, and a plain selector is needed")),
+        Err(error) => Err(format!("{query}: {error}")),
+    }
+}
+
+impl Source {
+    fn queries_mut(&mut self) -> impl Iterator<Item = &mut Promql> {
+        let (one, other) = match self {
+            Self::Count { events, exposure: Some(Exposure::Query(exposure)) } => {
+                (events.as_mut(), Some(exposure))
+            }
+            Self::Count { events, .. } => (events.as_mut(), None),
+            Self::Latency { histogram, .. } => (histogram.as_mut(), None),
+            Self::Gauge { gauge } => (gauge.as_mut(), None),
+        };
+        one.into_iter().chain(other)
     }
 }
 

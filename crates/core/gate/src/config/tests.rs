@@ -20,7 +20,7 @@ fn metric(keys: &str) -> Result<Config, ConfigError> {
 
 #[test]
 fn what_is_left_out_has_the_default_of_the_method() {
-    let Config { policy, queries } = with("").unwrap();
+    let Config { policy, queries, .. } = with("").unwrap();
     assert_eq!((policy.block, policy.deadline, policy.minimum_exposure), (15, 7200, 50));
     assert_eq!((policy.alpha, policy.beta), (0.05, 0.05));
     assert_eq!(policy.steps, [Step { weight: 1000, minimum: 600 }]);
@@ -34,9 +34,9 @@ fn what_is_left_out_has_the_default_of_the_method() {
 
 #[test]
 fn defaults_follow_the_scrape_interval_and_the_block() {
-    let Config { policy, queries } = with("scrapeInterval: 10s").unwrap();
+    let Config { policy, queries, .. } = with("scrapeInterval: 10s").unwrap();
     assert_eq!((policy.block, queries.lag, queries.history), (20, 30, 4800));
-    let Config { policy, queries } = with("scrapeInterval: 60s").unwrap();
+    let Config { policy, queries, .. } = with("scrapeInterval: 60s").unwrap();
     assert_eq!((policy.block, queries.lag, queries.history), (60, 120, 14400));
 }
 
@@ -96,7 +96,7 @@ metrics:
 "#,
     )
     .unwrap();
-    let Config { policy, queries } = &config;
+    let Config { policy, queries, .. } = &config;
     assert_eq!((policy.block, policy.deadline, policy.alpha, policy.beta), (60, 10800, 0.01, 0.1));
     assert_eq!(policy.steps, [Step { weight: 50, minimum: 300 }, Step { weight: 2500, minimum: 1200 }]);
     assert_eq!((queries.history, queries.lag, queries.warm_up), (7200, 45, 0));

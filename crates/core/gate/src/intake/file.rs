@@ -4,11 +4,13 @@
 
 mod blocks;
 mod csv;
+mod groups;
 mod json;
 mod row;
 #[cfg(test)]
 mod tests;
 
+pub use groups::{Member, together};
 use row::{Row, What};
 
 use super::edges::{self, same};

@@ -32,7 +32,7 @@ use crate::policy::{Kind, Policy};
 use feed::Feed;
 
 pub use answer::{AnswerError, Series, any, series};
-pub use file::{FileError, Rows};
+pub use file::{FileError, Member, Rows, together};
 pub use native::Native;
 pub use survey::{FreezeError, freeze};
 
@@ -294,6 +294,12 @@ impl Intake {
         if let Some(feed) = self.feeds.get_mut(metric) {
             feed.is_known = true;
         }
+    }
+
+    /// The metrics whose numerators were seen, by their places.
+    #[must_use]
+    pub fn seen(&self) -> Vec<usize> {
+        (0..self.feeds.len()).filter(|metric| self.feeds[*metric].is_known).collect()
     }
 
     /// Seals every block whose scrapes must have arrived at `now`, in order. A clock that goes back seals nothing.

@@ -6,6 +6,7 @@
 
 mod chart;
 mod explain;
+mod group;
 mod html;
 mod json;
 mod markdown;
@@ -23,6 +24,7 @@ use serin_stats::ratio::{grid, math::exp};
 use crate::{judgement::say, paint::Hue};
 
 pub use explain::explain;
+pub use group::{group_json, group_line, group_markdown, group_terminal};
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serin_gate::config::Config;
+use serin_gate::intake::{Member, Rows, together};
 use serin_gate::record::Opening;
 use serin_gate::{Arm, Block, Pod, Roster, Seen};
 
@@ -25,11 +26,47 @@ pub(super) fn judge(
     // Edges are chosen before the rollout, from the past if there is one.
     let (frozen_by, from) = past.as_ref().map_or((path, &rows), |(path, past)| (*path, past));
     from.freeze(&mut config.policy, &thresholds).with_context(|| name(frozen_by))?;
-    let (roster, history) = match &past {
+    let openings_and_blocks = match &config.groups {
+        None => {
+            let past = past.as_ref().map(|(path, rows)| (*path, rows));
+            vec![beginning(&config, past, (path, rows.blocks(&config.policy).with_context(|| name(path))?))?]
+        }
+        Some(terms) => {
+            let of = |path: &Path, rows: &Rows| rows.members(terms).with_context(|| name(path));
+            let members = of(path, &rows)?;
+            let pasts = past
+                .as_ref()
+                .map(|(path, rows)| Ok::<_, anyhow::Error>((*path, of(path, rows)?)))
+                .transpose()?;
+            let all = together(&members, terms, &config.policy).with_context(|| name(path))?;
+            let one = |(place, found)| {
+                let past = pasts.as_ref().map(|(path, rows)| (*path, &rows[place]));
+                beginning(&config, past, (path, found))
+            };
+            all.into_iter().enumerate().map(one).collect::<Result<_>>()?
+        }
+    };
+    let (openings, blocks): (Vec<Opening>, Vec<Vec<Block>>) = openings_and_blocks.into_iter().unzip();
+    let mut book = Book::open(previous, openings, config.groups.as_ref(), args.record.clone(), args.quiet)?;
+    for moment in 0..blocks.first().map_or(0, Vec::len) {
+        let blocks: Vec<Block> = blocks.iter().filter_map(|member| member.get(moment).cloned()).collect();
+        if book.look(&blocks)? == Next::Decided {
+            break;
+        }
+    }
+    Ok(book)
+}
+
+/// What one gate begins with, and its blocks.
+fn beginning(
+    config: &Config,
+    past: Option<(&Path, &Rows)>,
+    (path, (pods, blocks)): (&Path, Member),
+) -> Result<(Opening, Vec<Block>)> {
+    let (roster, history) = match past {
         Some((path, past)) => past.blocks(&config.policy).with_context(|| name(path))?,
         None => (Roster::default(), Vec::new()),
     };
-    let (pods, blocks) = rows.blocks(&config.policy).with_context(|| name(path))?;
     if let (Some(last), Some(first)) = (history.last(), blocks.first()) {
         ensure!(
             last.start < first.start,
@@ -39,17 +76,10 @@ pub(super) fn judge(
             first.start
         );
     }
-    let queries = queries(&config);
     let roster = join(&roster, &pods);
     let blocks = renumbered(blocks, &pods, &roster);
-    let opening = Opening { previous, policy: config.policy, queries, roster, history };
-    let mut book = Book::open(opening, args.record.clone(), args.quiet)?;
-    for block in &blocks {
-        if book.look(block)? == Next::Decided {
-            break;
-        }
-    }
-    Ok(book)
+    let (policy, queries) = (config.policy.clone(), queries(config));
+    Ok((Opening { previous: None, policy, queries, roster, history }, blocks))
 }
 
 /// The place of each pod; each is looked up once for every one that may be new.

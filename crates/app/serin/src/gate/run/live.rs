@@ -33,11 +33,11 @@ pub(super) async fn judge(
         }
         opened = open(args, &mut config, &source, previous) => opened?,
     };
-    let (mut intake, mut book, stop) = opened;
+    let (mut intakes, mut book, stop) = opened;
     let done = tokio::select! {
         biased;
         stopped = &mut interrupt => stopped.context("waiting for an interrupt"),
-        done = go_on(args, &config, &source, &mut intake, &mut book, stop) => done,
+        done = go_on(args, &config, &source, &mut intakes, &mut book, stop) => done,
     };
     if done.is_err() {
         // What was seen until then is not lost.
@@ -52,7 +52,7 @@ async fn open(
     config: &mut Config,
     source: &Prometheus,
     previous: Option<String>,
-) -> Result<(Intake, Book, Timestamp)> {
+) -> Result<(Vec<Intake>, Book, Timestamp)> {
     let start = args.start.unwrap_or_else(Timestamp::now);
     // What is not followed is judged as far as its outcomes are known.
     let known = Timestamp::now() - SignedDuration::from_secs(config.queries.maturity().into());
@@ -63,32 +63,56 @@ async fn open(
     );
     let begin = start - SignedDuration::from_secs(config.queries.history.into());
     complete(config, source, begin, start).await?;
-    let mut intake = config.intake(begin.into())?;
-    intake_ever(&mut intake, source, start.into()).await?;
-    let lag = SignedDuration::from_secs(config.queries.lag.into());
+    let members = config.members().map_err(anyhow::Error::msg)?;
+    let mut intakes: Vec<Intake> =
+        members.iter().map(|member| member.intake(begin.into())).collect::<Result<_, _>>()?;
+    let seen = ever_seen(config.intake(begin.into())?, source, start.into()).await?;
+    tell(&mut intakes, &seen);
     // The block in which the canary began is the first that is judged.
     let length = i64::from(config.policy.block);
     let first = Moment::from_secs(start.as_second().div_euclid(length) * length);
+    if args.end.is_none() {
+        wait_until(config.queries.due(first).timestamp()).await;
+    }
+    let mut openings = Vec::with_capacity(members.len());
+    for (member, intake) in members.iter().zip(&mut intakes) {
+        let history = past(config, source, intake, first).await?;
+        let mut recorded = queries(member);
+        if let Some(query) = &args.weight_query {
+            recorded.push(Query::new("", "weight", query));
+        }
+        let (policy, roster) = (config.policy.clone(), intake.roster().clone());
+        openings.push(Opening { previous: None, policy, queries: recorded, roster, history });
+    }
+    let book = Book::open(previous, openings, config.groups.as_ref(), args.record.clone(), args.quiet)?;
+    Ok((intakes, book, stop))
+}
+
+/// The past up to the first block that is judged.
+async fn past(
+    config: &Config,
+    source: &Prometheus,
+    intake: &mut Intake,
+    first: Moment,
+) -> Result<Vec<serin_gate::Block>> {
+    let lag = SignedDuration::from_secs(config.queries.lag.into());
     let mut history = Vec::new();
     while intake.next() < first {
-        let now = first.timestamp() + lag;
-        if args.end.is_none() {
-            wait_until(config.queries.due(first).timestamp()).await;
-        }
         let before = intake.next();
         // No block is sealed that ends after `first`.
-        history.extend(ask(&mut intake, source, now.into(), &Stage::default()).await?);
+        history.extend(ask(intake, source, (first.timestamp() + lag).into(), &Stage::default()).await?);
         ensure!(before < intake.next(), "the past ends at {before}, and the release begins at {first}");
     }
-    let roster = intake.roster().clone();
-    let mut recorded = queries(config);
-    if let Some(query) = &args.weight_query {
-        recorded.push(Query::new("", "weight", query));
+    Ok(without_joined(history))
+}
+
+/// What one member was seen to count is misspelt for none.
+fn tell(intakes: &mut [Intake], seen: &[usize]) {
+    for intake in intakes {
+        for metric in seen {
+            intake.was_seen(*metric);
+        }
     }
-    let history = without_joined(history);
-    let opening = Opening { previous, policy: config.policy.clone(), queries: recorded, roster, history };
-    let book = Book::open(opening, args.record.clone(), args.quiet)?;
-    Ok((intake, book, stop))
 }
 
 /// Block after block until a verdict, the deadline or the end of what is asked for.
@@ -96,7 +120,7 @@ async fn go_on(
     args: &RunArgs,
     config: &Config,
     source: &Prometheus,
-    intake: &mut Intake,
+    intakes: &mut [Intake],
     book: &mut Book,
     stop: Timestamp,
 ) -> Result<()> {
@@ -104,7 +128,7 @@ async fn go_on(
     let lag = SignedDuration::from_secs(config.queries.lag.into());
     let mut latest = None;
     loop {
-        let start = intake.next().timestamp();
+        let start = intakes.first().context("a gate has an intake")?.next().timestamp();
         let end = start + length;
         if args.follow {
             wait_until(config.queries.due(end.into()).timestamp()).await;
@@ -123,10 +147,14 @@ async fn go_on(
             (Err(error), None) => return Err(error),
         };
         latest = Some(stage.step);
-        for block in ask(intake, source, (end + lag).into(), &stage).await? {
-            if book.look(&block)? == Next::Decided {
-                return Ok(());
-            }
+        let mut blocks = Vec::with_capacity(intakes.len());
+        for intake in intakes.iter_mut() {
+            blocks.extend(ask(intake, source, (end + lag).into(), &stage).await?);
+        }
+        let seen: Vec<usize> = intakes.iter().flat_map(Intake::seen).collect();
+        tell(intakes, &seen);
+        if book.look(&blocks)? == Next::Decided {
+            return Ok(());
         }
         if args.follow {
             book.save_when_due()?;
@@ -167,16 +195,15 @@ async fn answered(
     Ok((series(&answer.body)?, answer.date))
 }
 
-/// Events that were ever seen are no misspelt query.
-async fn intake_ever(intake: &mut Intake, source: &Prometheus, now: Moment) -> Result<()> {
+/// The metrics whose events were ever seen, in any member: they are no misspelt query.
+async fn ever_seen(intake: Intake, source: &Prometheus, now: Moment) -> Result<Vec<usize>> {
+    let mut seen = intake.seen();
     for question in intake.ever_questions(now) {
         let asked = || question.query.clone();
         let answer = source.query(&question.query, question.at.timestamp()).await.with_context(asked)?;
-        if let Some(metric) = question.metric.filter(|_| any(&answer.body).unwrap_or(false)) {
-            intake.was_seen(metric);
-        }
+        seen.extend(question.metric.filter(|_| any(&answer.body).unwrap_or(false)));
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// Completes the policy from the past: edges of histograms and offsets of levels.

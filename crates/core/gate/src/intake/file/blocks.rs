@@ -13,7 +13,7 @@ use crate::engine::is_too_much;
 use crate::policy::{Kind, Metric, Policy};
 
 /// Blocks of one file: a month of blocks of 15 seconds.
-const BLOCKS_MAX: i64 = 200_000;
+pub(super) const BLOCKS_MAX: i64 = 200_000;
 
 /// The rows of one block.
 #[derive(Debug, Default)]
@@ -52,6 +52,11 @@ impl Rows {
         let mut grid: BTreeMap<i64, Gathered<'_>> = BTreeMap::new();
         for row in &self.rows {
             let wrong = |message: String| FileError::Line { line: row.line, message };
+            if !row.group.is_empty() {
+                let message =
+                    "and gate.yaml has no `groups`: name its members there, or leave the column out";
+                return Err(wrong(format!("group is {:?}, {message}", row.group)));
+            }
             let index = *metrics.get(&*row.metric).ok_or_else(|| {
                 let known: Vec<&str> = metrics.keys().take(20).copied().collect();
                 wrong(format!(

@@ -6,7 +6,7 @@ use super::row::{Row, Texts, checked, too_many};
 use super::{FileError, SHOWN_CHARS_MAX};
 
 /// The columns, and whether each file has them.
-const COLUMNS: [(&str, bool); 10] = [
+const COLUMNS: [(&str, bool); 11] = [
     ("time", true),
     ("metric", true),
     ("arm", true),
@@ -17,6 +17,7 @@ const COLUMNS: [(&str, bool); 10] = [
     ("edge", false),
     ("value", false),
     ("weight", false),
+    ("group", false),
 ];
 
 pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
@@ -43,6 +44,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
             edge: cell(7),
             value: cell(8),
             weight: cell(9),
+            group: cell(10),
             above: None,
         };
         rows.push(texts.row()?);
@@ -54,9 +56,9 @@ fn names() -> String {
     COLUMNS.map(|(name, _)| name).join(",")
 }
 
-fn columns(header: &StringRecord) -> Result<[Option<usize>; 10], FileError> {
+fn columns(header: &StringRecord) -> Result<[Option<usize>; 11], FileError> {
     let wrong = |message: String| FileError::Line { line: 1, message };
-    let mut places = [None; 10];
+    let mut places = [None; 11];
     for (index, name) in header.iter().enumerate() {
         let name = name.trim_start_matches('\u{feff}').to_ascii_lowercase();
         let Some(column) = COLUMNS.iter().position(|(known, _)| *known == name) else {

@@ -18,6 +18,8 @@ struct Line {
     #[serde(default)]
     pod: String,
     #[serde(default)]
+    group: String,
+    #[serde(default)]
     step: Value,
     #[serde(default)]
     weight: Value,
@@ -62,6 +64,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Row>, FileError> {
             metric: &read.metric,
             arm: &read.arm,
             pod: &read.pod,
+            group: &read.group,
             step: &step,
             weight: &weight,
             events: &events,

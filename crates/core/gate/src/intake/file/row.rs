@@ -18,6 +18,8 @@ const COUNT_MAX: u64 = 1 << 53;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub(super) line: u64,
+    /// The member of a group; empty without groups.
+    pub(super) group: String,
     pub(super) at: i64,
     pub(super) step: u32,
     /// The canary's confirmed share, in parts of 10,000.
@@ -46,6 +48,7 @@ pub(super) enum What {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Texts<'a> {
     pub(super) line: u64,
+    pub(super) group: &'a str,
     pub(super) time: &'a str,
     pub(super) metric: &'a str,
     pub(super) arm: &'a str,
@@ -105,6 +108,7 @@ impl Texts<'_> {
         };
         Ok(Row {
             line: self.line,
+            group: self.group.to_owned(),
             at: time(self.time)
                 .ok_or_else(|| wrong("time", self.time, "2026-01-31T12:00:00Z, or seconds since 1970"))?,
             step: if self.step.is_empty() {
@@ -141,11 +145,11 @@ fn time(cell: &str) -> Option<i64> {
 }
 
 pub(super) fn checked(rows: Vec<Row>) -> Result<Vec<Row>, FileError> {
-    let mut arms: BTreeMap<&str, Arm> = BTreeMap::new();
+    let mut arms: BTreeMap<(&str, &str), Arm> = BTreeMap::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for row in &rows {
         seen.insert(&row.metric);
-        if *arms.entry(&row.pod).or_insert(row.arm) != row.arm {
+        if *arms.entry((&row.group, &row.pod)).or_insert(row.arm) != row.arm {
             let message = format!("pod {:?} is canary and stable: a pod has one arm", row.pod);
             return Err(FileError::Line { line: row.line, message });
         }
