@@ -4,7 +4,7 @@ use serin_api::{
     flagger::{AlertProvider, CanaryAlert, Severity},
     kinds, lenient,
 };
-use serin_notify::{Alert, Error, Recipient, facts, hears, message};
+use serin_notify::{Alert, Error, Fact, Recipient, facts, hears, message};
 
 use crate::desk::Desk;
 
@@ -12,7 +12,8 @@ impl Desk<'_> {
     /// Tells the Canary's chats, or the controller's when the Canary names none; `with_plan` says how the release is to go.
     pub(crate) fn alert(&mut self, severity: Severity, text: &str, with_plan: bool) {
         let meta = self.observed.object.meta();
-        let facts = facts(&self.settings.cluster_name, self.canary, with_plan);
+        let mut facts = facts(&self.settings.cluster_name, self.canary, with_plan);
+        facts.extend(self.why.iter().map(|why| Fact { title: "Reason", value: why.clone() }));
         let alert = Alert { name: &meta.name, namespace: &meta.namespace, text, severity, facts: &facts };
         let named = self.canary.spec.analysis.as_ref().map_or(&[][..], |analysis| &analysis.alerts);
         let mut calls = Vec::new();

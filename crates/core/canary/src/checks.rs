@@ -253,7 +253,9 @@ fn judge(
     if matches!(outcome, Ok(Sample::NoValues(_)))
         && let Some(why) = explain(desk, asking)?
     {
-        desk.warning(format!("No values for metric {}: {why}", metric.name));
+        let text = format!("No values for metric {}: {why}", metric.name);
+        desk.warning(text.clone());
+        desk.why = Some(text);
     }
     Ok(verdict.passed)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) status: CanaryStatus,
     /// The phase that events and web hooks are told: at some points another one than that of the status.
     pub(crate) told: Option<CanaryPhase>,
+    /// Why there were no values, where that is known and checks fail for it.
+    pub(crate) why: Option<String>,
     /// What is kept for the next look.
     pub(crate) memory: Memory,
     answers: &'a Answers,
@@ -62,6 +64,7 @@ impl<'a> Desk<'a> {
             told: status.phase,
             saved: status.clone(),
             status,
+            why: None,
             memory,
             answers,
             act: Act::default(),
@@ -149,6 +152,11 @@ impl<'a> Desk<'a> {
     pub(crate) fn enter(&mut self, phase: CanaryPhase) {
         status::enter(&mut self.status, phase, &self.canary.spec.target_ref.kind, self.now);
         self.told = Some(phase);
+    }
+
+    /// Says in the condition why there were no values; says no more of it where nothing is known.
+    pub(crate) fn explain(&mut self) {
+        status::explain(&mut self.status, &self.canary.spec.target_ref.kind, self.why.as_deref(), self.now);
     }
 
     /// Starts counting anew.

@@ -53,6 +53,30 @@ pub(crate) fn enter(status: &mut CanaryStatus, phase: CanaryPhase, kind: &str, n
     status.conditions.insert(0, new);
 }
 
+/// Says behind what the condition means in its phase why checks fail, or with `None` that there is nothing more to say.
+pub(crate) fn explain(status: &mut CanaryStatus, kind: &str, why: Option<&str>, now: Moment) {
+    let Some(phase) = status.phase else { return };
+    let (_, meant) = meaning(phase, kind);
+    let Some(condition) = status.conditions.iter_mut().find(|condition| condition.kind == PROMOTED) else {
+        return;
+    };
+    let wanted = why.map_or_else(|| meant.clone(), |why| format!("{meant} {why}"));
+    // Without an explanation the text is left as it is, whoever has written it.
+    let is_explained = condition.message.strip_prefix(&*meant).is_some_and(|more| more.starts_with(' '));
+    if condition.message == wanted || (why.is_none() && !is_explained) {
+        return;
+    }
+    condition.message = wanted;
+    condition.last_update_time = Some(now.truncated());
+}
+
+/// What [`explain`] has said.
+pub(crate) fn explanation(status: &CanaryStatus, kind: &str) -> Option<String> {
+    let (_, meant) = meaning(status.phase?, kind);
+    let condition = status.conditions.iter().find(|condition| condition.kind == PROMOTED)?;
+    condition.message.strip_prefix(&*meant)?.strip_prefix(' ').map(str::to_owned)
+}
+
 /// Says why the Canary is not run, or with `None` that nothing keeps it from that.
 pub(crate) fn refuse(status: &mut CanaryStatus, why: Option<&str>, now: Moment) {
     let old = status.conditions.iter().find(|condition| condition.kind == INVALID);

@@ -10,6 +10,8 @@ mod adoption;
 mod cluster;
 #[path = "look/course.rs"]
 mod course;
+#[path = "look/explained.rs"]
+mod explained;
 #[path = "look/guard.rs"]
 mod guard;
 #[path = "look/properties.rs"]

@@ -7,6 +7,7 @@ use serin_traffic::Split;
 use super::{Stage, confirm, finish, is_plain};
 use crate::{
     desk::{Desk, Halt},
+    status,
     strategy::{self, Weighted, percent},
 };
 
@@ -21,11 +22,15 @@ pub(super) fn analyse(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt
     }
     if analysis.threshold() <= desk.status.failed_checks {
         let failed = desk.status.failed_checks;
+        desk.why = status::explanation(&desk.status, &desk.canary.spec.target_ref.kind);
         desk.warning(format!("Rolling back {} failed checks threshold reached {failed}", desk.called()));
         desk.alert(Severity::Error, &format!("Failed checks threshold reached {failed}"), false);
         return finish::roll_back(desk, stage);
     }
-    if !is_good(desk, stage)? {
+    let is_good = is_good(desk, stage)?;
+    // The last check counts: it is what the run fails on, if it does.
+    desk.explain();
+    if !is_good {
         desk.status.failed_checks += 1;
         return Ok(());
     }

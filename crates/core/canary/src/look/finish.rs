@@ -143,6 +143,7 @@ fn keep_with_canary(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
 fn fail(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     news::record(desk, &stage.target)?;
     desk.enter(Phase::Failed);
+    desk.explain();
     count(desk, "flagger_canary_failures_total", "completed");
     Ok(())
 }

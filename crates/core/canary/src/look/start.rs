@@ -85,5 +85,6 @@ fn begin(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     news::record(desk, &stage.target)?;
     desk.reset();
     desk.enter(Phase::Progressing);
+    desk.explain();
     Ok(())
 }

@@ -4,11 +4,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
-use serin_api::kinds;
+use serin_api::{flagger::ChatKind, kinds};
 use serin_canary::{CanaryPlanner, Settings};
 use serin_kernel::{
     Act, Answers, Change, Interest, Key, Moment, Object, Observed, Plan, Planner, Refused, Write,
 };
+use serin_notify::Recipient;
 
 use crate::{servers::Servers, world::World};
 
@@ -26,6 +27,10 @@ pub(crate) struct Seen {
     pub(crate) events: Vec<String>,
     /// Statuses as `phase weight iterations failed`.
     pub(crate) statuses: Vec<String>,
+    /// What the condition says, each text once.
+    pub(crate) conditions: Vec<String>,
+    /// What the chat is sent.
+    pub(crate) alerts: Vec<Value>,
     /// States of routing objects by kind and name, as [`weights`] shows them.
     pub(crate) routes: BTreeMap<(String, String), Vec<String>>,
     /// Keys of everything that was written.
@@ -60,7 +65,9 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A cluster at rest, whose Deployments run.
     pub(crate) fn new(world: World) -> Self {
-        let settings = Settings { event_webhook: LISTENER.to_owned(), ..Settings::default() };
+        let chat = Recipient::new(ChatKind::Slack, "http://127.0.0.1:19190/slack").unwrap();
+        let chat = Some(chat.with_names("general", "flagger").unwrap());
+        let settings = Settings { event_webhook: LISTENER.to_owned(), chat, ..Settings::default() };
         let mut cluster = Self {
             world,
             servers: Servers::new(),
@@ -177,6 +184,7 @@ impl Cluster {
         for call in act.calls {
             let Ok(body) = serde_json::from_str::<Value>(&call.body) else { continue };
             self.seen.events.extend(event(&body));
+            self.seen.alerts.extend(body["attachments"].as_array().into_iter().flatten().cloned());
         }
         has_writes
     }
@@ -193,6 +201,9 @@ impl Cluster {
         self.seen.written.insert(key.clone());
         if is_status {
             self.seen.statuses.push(brief(self.status()));
+            let text = self.status()["conditions"][0]["message"].as_str().unwrap_or_default().to_owned();
+            self.seen.conditions.push(text);
+            self.seen.conditions.dedup();
         }
         if let Some(object) = self.world.objects.get(&key).filter(|_| is_route(key.kind.kind)) {
             let states = self.seen.routes.entry((key.kind.kind.to_owned(), key.name.clone())).or_default();

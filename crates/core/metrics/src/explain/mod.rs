@@ -14,16 +14,14 @@ mod near;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serin_api::flagger::MetricProviderKind;
 use serin_kernel::{Answer, Question};
 use serin_lang::promql::{self, MatchOp, Matcher, Selector};
 
+use crate::Error;
 use crate::provider::prometheus::{self, Series};
 use crate::provider::{Inquiry, Step};
 use crate::sample::excerpt;
-use crate::{Error, Sample};
 
 /// Selectors of a query that are looked at, and labels of each: a longer question would help nobody.
 const SELECTORS_MAX: usize = 4;
@@ -32,6 +30,7 @@ const MATCHERS_MAX: usize = 12;
 const QUESTION_MAX: usize = 6 << 10;
 /// How many values of a label are looked at, and how many series.
 const VALUES_MAX: usize = 100;
+const WHOLE_MAX: usize = 20;
 /// How far back a metric counts as there, in seconds.
 const NAMES_SECONDS: i64 = 3600;
 /// The labels of ours in the answer: which selector, and which of its labels is left out.
@@ -46,15 +45,6 @@ const EVERYTHING: &str = "everything";
 pub fn explain(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Step<Option<String>> {
     // Whoever does not answer, or does not as expected, leaves it unexplained.
     step(inquiry, answers).unwrap_or(Step::Done(None))
-}
-
-/// A sample without a value with a sentence behind its reason.
-#[must_use]
-pub fn explained(sample: Sample, sentence: Option<&str>) -> Sample {
-    match (sample, sentence) {
-        (Sample::NoValues(reason), Some(sentence)) => Sample::NoValues(format!("{reason}: {sentence}")),
-        (sample, _) => sample,
-    }
 }
 
 fn step(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Option<String>>, Error> {
@@ -84,25 +74,41 @@ fn step(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Option<String>
             )?;
             return Ok(Step::Ask(Question::Call(call)));
         };
-        return Ok(Step::Done(Some(renamed(metric, &prometheus::data(names)?))));
+        return Ok(Step::Done(renamed(metric, &prometheus::data(names)?)));
     }
     // One that says what is wanted tells more than one that says what is not.
     let is_positive = |matcher: &Matcher| matches!(matcher.op, MatchOp::Equal | MatchOp::Matches);
     let culprits = selector.matchers.iter().enumerate().filter(|(i, _)| 0 < counted.of(at, &i.to_string()));
     let culprit = culprits.min_by_key(|(_, matcher)| !is_positive(matcher));
-    let (without, labels): (Selector, Vec<&str>) = match culprit {
-        Some((i, matcher)) => (less(selector, Some(i)), vec![&*matcher.label]),
-        None => (less(selector, None), selector.matchers.iter().map(|matcher| &*matcher.label).collect()),
-    };
     let Some(values) = body(answers, 1)? else {
-        let question = format!("topk({VALUES_MAX}, count by ({}) ({without}))", labels.join(", "));
-        return ask(inquiry, &question);
+        return ask(inquiry, &values_of(selector, culprit));
     };
     let values = prometheus::series(values)?;
     Ok(Step::Done(match culprit {
-        Some((i, matcher)) => Some(one_label(matcher, metric, counted.of(at, &i.to_string()), &values)),
+        Some((i, matcher)) => {
+            let count = counted.of(at, &i.to_string());
+            Some(one_label(selector, matcher, (metric, count), &values))
+        }
         None => near::several_labels(selector, metric, all, &values),
     }))
+}
+
+/// What asks for the values of the label that keeps the series away, with whole series, which may have the value under another
+/// label; or for those of all labels, when no single one does.
+fn values_of(selector: &Selector, culprit: Option<(usize, &Matcher)>) -> String {
+    let Some((i, matcher)) = culprit else {
+        let labels: Vec<&str> = selector.matchers.iter().map(|matcher| &*matcher.label).collect();
+        return format!("topk({VALUES_MAX}, count by ({}) ({}))", labels.join(", "), less(selector, None));
+    };
+    let without = less(selector, Some(i));
+    let values = format!("topk({VALUES_MAX}, count by ({}) ({without}))", matcher.label);
+    match matcher.op {
+        // Every bucket of a histogram is a series; they differ in nothing else.
+        MatchOp::Equal | MatchOp::Matches => {
+            format!("{values} or topk({WHOLE_MAX}, count without (le) ({without}))")
+        }
+        MatchOp::NotEqual | MatchOp::NotMatches => values,
+    }
 }
 
 /// The body of a good answer; none when it was not asked for yet.
@@ -203,29 +209,47 @@ fn series_match(count: u64) -> String {
     if count == 1 { "1 series matches".to_owned() } else { format!("{count} series match") }
 }
 
-fn renamed(metric: &str, names: &serde_json::Value) -> String {
-    let names = names.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let near = near::names(metric, names);
+/// None when the answer is no list of names.
+fn renamed(metric: &str, names: &serde_json::Value) -> Option<String> {
+    let names = names.as_array()?.iter().filter_map(serde_json::Value::as_str);
+    let mut near = near::names(metric, names.clone());
     let metric = excerpt(metric);
-    if near.is_empty() {
-        return format!("there is no metric {metric}, and none with a name like it");
+    if near.contains(&metric) {
+        return Some(format!("{metric} was there within the last hour, and is there no more"));
     }
-    format!("there is no metric {metric}; names like it are {}", near.join(", "))
+    let Some(last) = near.pop() else {
+        let what = if names.count() == 0 { "no other either" } else { "none with a name like it" };
+        return Some(format!("there is no metric {metric}, and {what}"));
+    };
+    let (names, are) = if near.is_empty() {
+        (last, "a name like it is")
+    } else {
+        (format!("{} and {last}", near.join(", ")), "names like it are")
+    };
+    Some(format!("there is no metric {metric}; {are} {names}"))
 }
 
-fn one_label(matcher: &Matcher, metric: &str, count: u64, values: &[Series]) -> String {
+fn one_label(
+    selector: &Selector,
+    matcher: &Matcher,
+    (metric, count): (&str, u64),
+    values: &[Series],
+) -> String {
     let label = &matcher.label;
     let all = if count == 1 { "1 series".to_owned() } else { format!("{count} series") };
     let wanted = excerpt(&near::written(matcher));
-    let mut by_value: BTreeMap<&str, f64> = BTreeMap::new();
-    for series in values {
-        *by_value.entry(series.labels.get(label).map_or("", String::as_str)).or_default() += series.value;
+    let of = |series: &Series| series.labels.get(label).cloned().unwrap_or_default();
+    let mut found: Vec<String> = values.iter().map(of).filter(|value| !value.is_empty()).collect();
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        let text =
+            format!("{all} of {metric} would match, but have no label {label}, where {wanted} is asked for");
+        return match near::renamed_labels(selector, matcher, values) {
+            Some(labels) => format!("{text}; they have {labels}"),
+            None => text,
+        };
     }
-    if by_value.keys().all(|value| value.is_empty()) {
-        return format!(
-            "{all} of {metric} would match, but have no label {label}, where {wanted} is asked for"
-        );
-    }
-    let have = near::values(&matcher.value, by_value.keys().copied().filter(|value| !value.is_empty()));
+    let have = near::values(&matcher.value, found.iter().map(String::as_str));
     format!("{all} of {metric} would match but for {wanted}: there, {label} is {have}")
 }

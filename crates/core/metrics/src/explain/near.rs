@@ -79,6 +79,28 @@ pub(super) fn several_labels(
     Some(format!("{all} of {metric}, of which none matches; the nearest has {}", wrong.join(", and ")))
 }
 
+/// Other labels than those asked for that have what is wanted of `matcher`, as the query would have them: the ones with names
+/// like its own first.
+pub(super) fn renamed_labels(selector: &Selector, matcher: &Matcher, series: &[Series]) -> Option<String> {
+    let fits = fit(matcher);
+    let is_asked = |label: &str| selector.matchers.iter().any(|matcher| matcher.label == label);
+    let all = series.iter().flat_map(|series| &series.labels);
+    let fitting: BTreeMap<&str, &str> = all
+        .filter(|(label, value)| *label != "__name__" && !is_asked(label) && !value.is_empty() && fits(value))
+        .map(|(label, value)| (label.as_str(), value.as_str()))
+        .collect();
+    let wanted = pairs(&matcher.label);
+    let mut near: Vec<(usize, &str)> =
+        fitting.keys().map(|label| (alike(&wanted, &pairs(label)), *label)).collect();
+    near.sort_by(|(one, a), (other, b)| other.cmp(one).then(a.cmp(b)));
+    let named: Vec<String> = near
+        .iter()
+        .take(NAMED_MAX)
+        .map(|(_, label)| format!("{}={:?}", excerpt(label), excerpt(fitting[label])))
+        .collect();
+    (!named.is_empty()).then(|| named.join(" and "))
+}
+
 /// A label as a query has it.
 pub(super) fn written(matcher: &Matcher) -> String {
     Selector { matchers: vec![matcher.clone()], ..Selector::default() }
@@ -101,6 +123,12 @@ fn fit(matcher: &Matcher) -> Fit {
             }
         }
     }
+}
+
+/// Whether a series with this value of the label is one that is meant.
+#[cfg(test)]
+pub(super) fn fits(matcher: &Matcher, value: &str) -> bool {
+    fit(matcher)(value)
 }
 
 /// How often each pair of letters that stand side by side is there.
