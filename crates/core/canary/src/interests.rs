@@ -7,7 +7,7 @@ use serin_api::{
 use serin_kernel::{Interest, Key, Object, Observed};
 use serin_traffic::front::Selector;
 
-use crate::{front, objects, settings::Settings};
+use crate::{front, objects, rivals, settings::Settings};
 
 /// What the Canary names itself.
 pub(crate) fn interests(object: &Object, settings: &Settings) -> Vec<Interest> {
@@ -21,7 +21,7 @@ pub(crate) fn interests(object: &Object, settings: &Settings) -> Vec<Interest> {
     found
 }
 
-/// What is named by what the Canary names: configuration and secrets.
+/// What is named by what the Canary names: configuration, secrets, and other Canaries that have it.
 pub(crate) fn further(observed: &Observed, settings: &Settings) -> Vec<Interest> {
     let canary = lenient::<Canary>(observed.object.value()).value;
     let mut found = objects::further_interests(observed, &canary, &settings.objects);
@@ -36,6 +36,7 @@ pub(crate) fn further(observed: &Observed, settings: &Settings) -> Vec<Interest>
     });
     let secrets = of_templates.chain(of_alerts).map(|(namespace, name)| kinds::SECRET.key(namespace, name));
     found.extend(secrets.map(Interest::Named));
+    found.extend(rivals::interests(observed));
     found
 }
 

@@ -26,6 +26,7 @@ mod memory;
 pub mod objects;
 mod planner;
 mod release;
+mod rivals;
 mod routes;
 mod settings;
 mod status;

@@ -17,7 +17,7 @@ use crate::{
     look::{self, news},
     memory::Memory,
     objects::{Readiness, Target},
-    release,
+    release, rivals,
     settings::Settings,
     status,
 };
@@ -76,6 +76,9 @@ impl Planner for CanaryPlanner {
             release::release(&mut desk)
         } else if let Some(why) = self.problem(&read.value, &read.problems) {
             refuse(&mut desk, &why);
+            Ok(())
+        } else if let Some(taken) = rivals::taken(&desk) {
+            refuse(&mut desk, &taken.text());
             Ok(())
         } else {
             status::refuse(&mut desk.status, None, now);

@@ -6,6 +6,7 @@ use serin_kernel::{Change, Write};
 use crate::{
     desk::{Desk, Halt},
     objects::{Release, Target},
+    rivals::{self, Taken},
     routes::Routes,
 };
 
@@ -42,21 +43,8 @@ pub(crate) fn release(desk: &mut Desk<'_>) -> Result<(), Halt> {
         desk.enter(Phase::Terminating);
         desk.save();
     }
-    // Without a target there is nothing to give back, and nobody to wait for.
-    if let Ok(target) = Target::look(desk.observed, desk.canary, &desk.settings.objects) {
-        match target.release(desk.now) {
-            Release::Write(writes) => {
-                desk.write(writes);
-                return Ok(());
-            }
-            Release::Wait(why) => {
-                desk.because(why);
-                return Ok(());
-            }
-            Release::Done => {}
-        }
-        let writes = Routes::new(desk, &target).finalize(desk)?;
-        desk.write(writes);
+    if !give_back(desk)? {
+        return Ok(());
     }
     let left: Vec<String> =
         desk.observed.object.meta().finalizers.iter().filter(|it| *it != FINALIZER).cloned().collect();
@@ -64,4 +52,39 @@ pub(crate) fn release(desk: &mut Desk<'_>) -> Result<(), Halt> {
     desk.told = desk.memory.before.as_deref().and_then(Phase::parse).or(desk.told);
     desk.normal(format!("Terminated canary {name}"));
     Ok(())
+}
+
+/// Gives back what is next; whether that was all.
+fn give_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
+    let taken = rivals::taken(desk);
+    // The target is another Canary's, which runs on.
+    if taken.as_ref().is_some_and(Taken::is_target) {
+        return Ok(true);
+    }
+    let (observed, canary, settings) = (desk.observed, desk.canary, &desk.settings.objects);
+    let target = match Target::look(observed, canary, settings) {
+        Ok(target) => match target.release(desk.now) {
+            Release::Write(writes) => {
+                desk.write(writes);
+                return Ok(false);
+            }
+            Release::Wait(why) => {
+                desk.because(why);
+                return Ok(false);
+            }
+            Release::Done => target,
+        },
+        // There is nobody to wait for; what leads to it is given back all the same.
+        Err(trouble) => {
+            let target = Target::remains(observed, canary, settings);
+            desk.warning(format!("{trouble}; Services and routes are given back without it"));
+            desk.write(target.services_back());
+            target
+        }
+    };
+    if taken.is_none() {
+        let writes = Routes::new(desk, &target).finalize(desk)?;
+        desk.write(writes);
+    }
+    Ok(true)
 }

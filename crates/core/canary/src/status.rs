@@ -112,8 +112,7 @@ fn condition(
 /// time of the last transition is that of the last write.
 pub(crate) fn patch(object: &Object, old: &CanaryStatus, new: &CanaryStatus, now: Moment) -> Option<Value> {
     let there = object.value().get("status").cloned().unwrap_or(Value::Null);
-    let is_first = old.phase.is_none();
-    if !is_first && old == new {
+    if old == new {
         return None;
     }
     let dated = CanaryStatus { last_transition_time: Some(now.truncated()), ..new.clone() };

@@ -16,6 +16,8 @@ mod explained;
 mod guard;
 #[path = "look/properties.rs"]
 mod properties;
+#[path = "look/rivals.rs"]
+mod rivals;
 #[path = "look/servers.rs"]
 mod servers;
 #[path = "look/transcripts.rs"]

@@ -63,6 +63,11 @@ impl Observed {
         self.related.get(key)
     }
 
+    /// All related objects, whatever they are.
+    pub fn related(&self) -> impl Iterator<Item = &Object> {
+        self.related.values()
+    }
+
     /// All related objects of `kind`, by namespace and name.
     pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Object> {
         self.related

@@ -4,7 +4,7 @@ use serin_api::{
     flagger::{Canary, PRIMARY_SUFFIX, ScalerKind},
     kinds,
 };
-use serin_kernel::{Interest, Kind, Observed, Selector};
+use serin_kernel::{Interest, Key, Kind, Observed, Selector};
 
 use super::{
     ObjectSettings, Shape,
@@ -13,27 +13,38 @@ use super::{
     promoted::{is_lost, own_labels},
 };
 
+/// The fields that name what a Canary works on.
+pub(crate) const TARGET: &str = "spec.targetRef.name";
+pub(crate) const SERVICE: &str = "spec.service.name";
+const SCALER: &str = "spec.autoscalerRef.name";
+
 /// What the Canary itself names: the target, the primary, the Services, the scalers.
 #[must_use]
 pub fn interests(canary: &Canary) -> Vec<Interest> {
+    claims(canary).into_iter().map(|(key, _)| Interest::Named(key)).collect()
+}
+
+/// What a Canary must have for itself, and the field that says so.
+pub(crate) fn claims(canary: &Canary) -> Vec<(Key, &'static str)> {
     let Some(shape) = Shape::of(&canary.spec.target_ref) else { return Vec::new() };
-    let mut named = vec![(shape.kind(), canary.spec.target_ref.name.clone())];
+    let target = canary.spec.target_ref.name.clone();
+    let mut named = vec![(shape.kind(), target, TARGET)];
     if shape != Shape::Knative {
-        named.push((shape.kind(), canary.primary_name()));
+        named.push((shape.kind(), canary.primary_name(), TARGET));
     }
     match shape {
-        Shape::Service => named.push((kinds::SERVICE, super::services::canary_copy(canary))),
+        Shape::Service => named.push((kinds::SERVICE, super::services::canary_copy(canary), TARGET)),
         Shape::Knative => {}
         Shape::Deployment | Shape::DaemonSet => {
-            named.extend(super::services::names(canary).map(|name| (kinds::SERVICE, name)));
+            named.extend(super::services::names(canary).map(|name| (kinds::SERVICE, name, SERVICE)));
         }
     }
     if let Some((kind, name)) = scaler(canary) {
-        named.push((kind, format!("{name}{PRIMARY_SUFFIX}")));
-        named.push((kind, name));
+        named.push((kind, format!("{name}{PRIMARY_SUFFIX}"), SCALER));
+        named.push((kind, name, SCALER));
     }
     let namespace = &canary.metadata.namespace;
-    named.into_iter().map(|(kind, name)| Interest::Named(kind.key(namespace.clone(), name))).collect()
+    named.into_iter().map(|(kind, name, field)| (kind.key(namespace.clone(), name), field)).collect()
 }
 
 /// Kind and name of the target's scaler.

@@ -38,7 +38,7 @@ pub(super) fn owner(canary: &Canary) -> Value {
 }
 
 /// Whether an owner reference names a Canary.
-pub(super) fn is_canary(owner: &serin_kernel::Owner) -> bool {
+pub(crate) fn is_canary(owner: &serin_kernel::Owner) -> bool {
     owner.kind == CANARY.kind && owner.api_version.split('/').next() == Some(FLAGGER_GROUP)
 }
 

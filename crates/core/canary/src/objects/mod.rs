@@ -26,7 +26,9 @@ mod target;
 mod template;
 
 pub use configs::Configs;
+pub(crate) use interests::{SERVICE, TARGET, claims};
 pub use interests::{further_interests, interests};
+pub(crate) use metadata::is_canary;
 pub use primary::Made;
 pub use readiness::Readiness;
 pub use release::Release;

@@ -38,12 +38,15 @@ impl Target<'_> {
         {
             return Release::Wait(text);
         }
-        let last: Vec<Write> = if self.shape == Shape::Knative {
-            knative::release(self)
-        } else {
-            names(self.canary).iter().filter_map(|name| self.give_back(name)).collect()
-        };
+        let last: Vec<Write> =
+            if self.shape == Shape::Knative { knative::release(self) } else { self.services_back() };
         if last.is_empty() { Release::Done } else { Release::Write(last) }
+    }
+
+    /// The Services that are not the Canary's own, as they were before.
+    #[must_use]
+    pub fn services_back(&self) -> Vec<Write> {
+        names(self.canary).iter().filter_map(|name| self.give_back(name)).collect()
     }
 
     /// The target's pods: as many as the primary has, unless a scaler of its own sees to that.
@@ -84,7 +87,9 @@ impl Target<'_> {
             "spec": {"selector": is("selector"), "ports": is("ports")},
         });
         let mut after = before.clone();
-        after["spec"]["selector"] = selector.unwrap_or_else(|| json!({&self.label: self.value}));
+        // Nothing tells the pods of a target that is gone with its primary.
+        let own = if self.label.is_empty() { is("selector") } else { json!({&self.label: self.value}) };
+        after["spec"]["selector"] = selector.unwrap_or(own);
         if let Some(ports) = ports {
             let ours =
                 self.canary.spec.service.as_ref().map(|service| self.ports(service)).unwrap_or_default();

@@ -117,6 +117,24 @@ impl<'a> Target<'a> {
         Ok(found)
     }
 
+    /// What stands for a target that is not there, so that what it led can be given back: its primary, which tells how its
+    /// pods were told; without one the Canary, which tells nothing of pods.
+    #[must_use]
+    pub fn remains(observed: &'a Observed, canary: &'a Canary, settings: &'a ObjectSettings) -> Self {
+        let shape = Shape::of(&canary.spec.target_ref).unwrap_or(Shape::Deployment);
+        let key = shape.kind().key(canary.metadata.namespace.clone(), canary.primary_name());
+        let object = observed.get(&key).unwrap_or(&observed.object);
+        let (label, value) = (String::new(), String::new());
+        let mut found =
+            Self { observed, canary, settings, shape, object, body: object.value(), label, value };
+        if let (true, Ok((label, value))) = (shape.has_pods(), found.selected())
+            && let Some(value) = value.strip_suffix(PRIMARY_SUFFIX)
+        {
+            (found.label, found.value) = (label, value.to_owned());
+        }
+        found
+    }
+
     /// What the target is.
     #[must_use]
     pub fn shape(&self) -> Shape {
