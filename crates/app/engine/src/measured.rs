@@ -31,13 +31,13 @@ pub enum Value {
 }
 
 impl Measured {
-    /// Takes in what one pass measured. A series keeps the type of its first reading.
-    pub(crate) fn take_in(&mut self, measures: Vec<Measure>) {
+    /// Takes in what one pass measured that took `elapsed`. A series keeps the type of its first reading.
+    pub(crate) fn take_in(&mut self, measures: Vec<Measure>, elapsed: Duration) {
         for Measure { name, labels, reading } in measures {
             let value = self.series.entry(name).or_default().entry(labels).or_insert_with(|| match reading {
                 Reading::Gauge(_) => Value::Gauge(0.0),
                 Reading::Count(_) => Value::Counter(0.0),
-                Reading::Observe(_) => Value::Histogram(Buckets::new(MEASURE_SECONDS)),
+                Reading::Observe(_) | Reading::Elapsed => Value::Histogram(Buckets::new(MEASURE_SECONDS)),
             });
             match (value, reading) {
                 (Value::Gauge(shown), Reading::Gauge(new)) => *shown = new,
@@ -45,6 +45,7 @@ impl Measured {
                 (Value::Histogram(buckets), Reading::Observe(seconds)) => {
                     buckets.observe(Duration::try_from_secs_f64(seconds).unwrap_or_default());
                 }
+                (Value::Histogram(buckets), Reading::Elapsed) => buckets.observe(elapsed),
                 _ => tracing::error!(name, "one metric is measured in two ways"),
             }
         }
@@ -62,11 +63,14 @@ mod tests {
     #[test]
     fn gauges_are_replaced_and_counts_summed() {
         let mut measured = Measured::default();
-        measured.take_in(vec![measure("a", Reading::Gauge(1.0)), measure("b", Reading::Count(1.0))]);
-        measured.take_in(vec![measure("a", Reading::Gauge(0.5)), measure("b", Reading::Count(2.0))]);
-        measured.take_in(vec![measure("c", Reading::Observe(0.2)), measure("a", Reading::Count(9.0))]);
+        let mut take_in = |measures| measured.take_in(measures, Duration::from_millis(1500));
+        take_in(vec![measure("a", Reading::Gauge(1.0)), measure("b", Reading::Count(1.0))]);
+        take_in(vec![measure("a", Reading::Gauge(0.5)), measure("b", Reading::Count(2.0))]);
+        take_in(vec![measure("c", Reading::Observe(0.2)), measure("a", Reading::Count(9.0))]);
+        take_in(vec![measure("d", Reading::Elapsed)]);
         let shown: Vec<_> = measured.series["m"].values().cloned().collect();
         assert_eq!(shown[..2], [Value::Gauge(0.5), Value::Counter(3.0)]);
         assert!(matches!(&shown[2], Value::Histogram(buckets) if buckets.total() == 1));
+        assert!(matches!(&shown[3], Value::Histogram(buckets) if buckets.counts[8] == 1), "{shown:?}");
     }
 }

@@ -76,7 +76,7 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
     if due.cause == Cause::Timer {
         lane.lateness.lock().observe(started.saturating_duration_since(due.at));
     }
-    let end = run(shared, lane, &key, due.cause).await;
+    let end = run(shared, lane, &key, (due.cause, started)).await;
     let mut records = shared.records.lock();
     let mut wait = None;
     if let Some(record) = records.get_mut(&key) {
@@ -117,7 +117,7 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
     }
 }
 
-async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
+async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, Instant)) -> End {
     let cluster = &shared.cluster;
     if matches!(cluster.ensure(key.kind), State::Starting(_)) {
         shared.wait_for(key, &[key.kind]);
@@ -164,7 +164,7 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, cause: Cause) -> End {
         Ok(act) => act,
         Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
     };
-    carry_out(shared, lane, &observed.object, act).await
+    carry_out(shared, lane, &observed.object, (act, started)).await
 }
 
 /// Sees what the planner is interested in, and what it is further interested in when it has seen that. Fails with the kinds
@@ -240,16 +240,17 @@ async fn answer(shared: &Shared, question: Question) -> Answer {
     }
 }
 
-async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, mut act: Act) -> End {
+async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, started): (Act, Instant)) -> End {
     let (key, wake) = (object.key(), act.wake);
     let (keep, calls) = (act.keep.take(), std::mem::take(&mut act.calls));
-    shared.measured.lock().take_in(std::mem::take(&mut act.measures));
+    let measures = std::mem::take(&mut act.measures);
     if act.writes.is_empty() {
         tracing::debug!(object = %key, reasons = act.reasons.join("; "), "nothing to write");
     } else {
         tracing::info!(object = %key, writes = act.writes.len(), reasons = act.reasons.join("; "), "acting");
     }
     let applied = apply(&shared.cluster, act, &shared.halt).await;
+    shared.measured.lock().take_in(measures, started.elapsed());
     let (storm, pause) = {
         let (mut records, now) = (shared.records.lock(), Instant::now());
         let record = records.entry(key.clone()).or_default();

@@ -7,9 +7,10 @@ use serin_engine::{Measured, MeasuredValue};
 use crate::{Facts, exposition::Exposition, facts};
 
 /// Flagger's metrics that planners measure, and what they are.
-const MEASURED: [(&str, &str, &str); 5] = [
+const MEASURED: [(&str, &str, &str); 6] = [
     ("flagger_canary_status", "gauge", "Last canary analysis result: 0 running, 1 successful, 2 failed"),
     ("flagger_canary_weight", "gauge", "The virtual service destination weight current value"),
+    ("flagger_canary_duration_seconds", "histogram", "Seconds spent performing canary analysis"),
     ("flagger_canary_metric_analysis", "gauge", "Last canary analysis result per metric"),
     ("flagger_canary_successes_total", "counter", "Total number of canary successes"),
     ("flagger_canary_failures_total", "counter", "Total number of canary failures"),
@@ -58,7 +59,7 @@ fn measured(out: &mut Exposition, measured: &Measured) {
 mod tests {
     use serde_json::json;
     use serin_calls::Posted;
-    use serin_engine::Snapshot;
+    use serin_engine::{Buckets, MEASURE_SECONDS, Snapshot};
     use serin_kernel::{Kind, Object};
 
     use super::*;
@@ -70,6 +71,10 @@ mod tests {
             |name| Object::new(kind, &json!({"metadata": {"name": name, "namespace": "test"}})).unwrap();
         let labels = vec![("namespace", "test".to_owned()), ("workload", "podinfo".to_owned())];
         let weights = BTreeMap::from([(labels, MeasuredValue::Gauge(20.0))]);
+        let labels = vec![("name", "podinfo".to_owned()), ("namespace", "test".to_owned())];
+        let looks =
+            Buckets { bounds: MEASURE_SECONDS, counts: vec![1; MEASURE_SECONDS.len() + 1], sum: 42.5 };
+        let looks = BTreeMap::from([(labels, MeasuredValue::Histogram(looks))]);
         let facts = Facts {
             rollouts: vec![canary("a"), canary("b")],
             engine: Some(Snapshot {
@@ -77,7 +82,12 @@ mod tests {
                 objects: BTreeMap::new(),
                 conflicts: 0,
                 frozen: BTreeMap::new(),
-                measured: Measured { series: BTreeMap::from([("flagger_canary_weight", weights)]) },
+                measured: Measured {
+                    series: BTreeMap::from([
+                        ("flagger_canary_weight", weights),
+                        ("flagger_canary_duration_seconds", looks),
+                    ]),
+                },
                 posted: Posted { sent: 7, retried: 3, lost: 2, waiting: 1 },
             }),
             requests: Vec::new(),
@@ -91,6 +101,11 @@ mod tests {
             "flagger_canary_total{namespace=\"test\"} 2",
             "# TYPE flagger_canary_weight gauge",
             "flagger_canary_weight{namespace=\"test\",workload=\"podinfo\"} 20",
+            "# TYPE flagger_canary_duration_seconds histogram",
+            "flagger_canary_duration_seconds_bucket{name=\"podinfo\",namespace=\"test\",le=\"0.005\"} 1",
+            "flagger_canary_duration_seconds_bucket{name=\"podinfo\",namespace=\"test\",le=\"+Inf\"} 12",
+            "flagger_canary_duration_seconds_sum{name=\"podinfo\",namespace=\"test\"} 42.5",
+            "flagger_canary_duration_seconds_count{name=\"podinfo\",namespace=\"test\"} 12",
             "serin_messages_total{outcome=\"sent\"} 7",
             "serin_messages_total{outcome=\"lost\"} 2",
             "serin_messages_retried_total 3",

@@ -20,4 +20,6 @@ pub enum Reading {
     Count(f64),
     /// One observation of a distribution.
     Observe(f64),
+    /// One observation of a distribution: the seconds that this pass takes, which only who carries it out knows.
+    Elapsed,
 }

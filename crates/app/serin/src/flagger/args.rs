@@ -14,6 +14,12 @@ pub(crate) struct FlaggerArgs {
     /// Address of the API server, over that of the kubeconfig
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) master: String,
+    /// The kubeconfig file of the service mesh: must be that of the cluster itself
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    pub(super) kubeconfig_service_mesh: PathBuf,
+    /// Print the version and end
+    #[arg(long)]
+    pub(super) version: bool,
     /// Requests a second to the API, after a burst
     #[arg(long, default_value_t = 600.0)]
     pub(super) kubeconfig_qps: f64,

@@ -41,6 +41,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the controller.
 pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
+    if args.version {
+        println!("serin {VERSION}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    one_cluster(args)?;
     logs::start_by_words(&args.log_level, &args.zap_encoding);
     let namespace = Some(args.namespace.clone()).filter(|namespace| !namespace.is_empty());
     let access = Access {
@@ -80,6 +85,18 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(!lost, "the lease is lost: another controller may lead now");
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Routes are written where the workloads are: a mesh that another cluster controls is refused rather than taken for this one.
+fn one_cluster(args: &FlaggerArgs) -> anyhow::Result<()> {
+    let mesh = &args.kubeconfig_service_mesh;
+    anyhow::ensure!(
+        mesh.as_os_str().is_empty() || *mesh == args.kubeconfig,
+        "-kubeconfig-service-mesh {}: Serin writes routes into the cluster of the workloads alone; leave the flag out, or \
+         give it what -kubeconfig has",
+        mesh.display()
+    );
+    Ok(())
 }
 
 fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
@@ -130,4 +147,31 @@ async fn serve(
         .await
         .context("-port")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: FlaggerArgs,
+    }
+
+    #[test]
+    fn a_mesh_of_another_cluster_is_refused() {
+        for (line, is_taken) in [
+            ("flagger", true),
+            ("flagger -kubeconfig a -kubeconfig-service-mesh a", true),
+            ("flagger -kubeconfig-service-mesh=b", false),
+            ("flagger -kubeconfig a -kubeconfig-service-mesh b", false),
+        ] {
+            let words = with_two_hyphens(line.split(' ').map(std::ffi::OsString::from));
+            let args = Line::try_parse_from(words).map(|line| line.args).expect(line);
+            assert_eq!(one_cluster(&args).is_ok(), is_taken, "{line}");
+        }
+    }
 }

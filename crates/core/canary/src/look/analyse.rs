@@ -1,7 +1,7 @@
 //! A run under way: is the new version good, and how far does it go now?
 
 use serin_api::flagger::{CanaryPhase as Phase, CanaryWebhook, HookKind, Severity, Strategy};
-use serin_kernel::Weight;
+use serin_kernel::{Reading, Weight};
 use serin_traffic::Split;
 
 use super::{Stage, confirm, finish, is_plain};
@@ -27,6 +27,7 @@ pub(super) fn analyse(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt
         desk.alert(Severity::Error, &format!("Failed checks threshold reached {failed}"), false);
         return finish::roll_back(desk, stage);
     }
+    desk.measure("flagger_canary_duration_seconds", &[], Reading::Elapsed);
     let is_good = is_good(desk, stage)?;
     // The last check counts: it is what the run fails on, if it does.
     desk.explain();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use serin_api::{flagger::ChatKind, kinds};
 use serin_canary::{CanaryPlanner, Settings};
 use serin_kernel::{
-    Act, Answers, Change, Interest, Key, Moment, Object, Observed, Plan, Planner, Refused, Write,
+    Act, Answers, Change, Interest, Key, Moment, Object, Observed, Plan, Planner, Reading, Refused, Write,
 };
 use serin_notify::Recipient;
 
@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     pub(crate) written: std::collections::BTreeSet<Key>,
     /// How many writes there were.
     pub(crate) writes: usize,
+    /// How many looks were timed.
+    pub(crate) timed: usize,
     pub(crate) passes: usize,
 }
 
@@ -170,6 +172,7 @@ impl Cluster {
     fn carry_out(&mut self, act: Act) -> bool {
         (self.kept, self.wake) = (act.keep, act.wake);
         let has_writes = !act.writes.is_empty();
+        self.seen.timed += act.measures.iter().filter(|it| it.reading == Reading::Elapsed).count();
         for write in act.writes {
             let number = self.seen.writes;
             self.seen.writes += 1;

@@ -284,6 +284,16 @@ fn all_recordings_rest_in_the_end() {
     }
 }
 
+#[test]
+fn looks_that_judge_are_timed_and_no_others() {
+    // Two iterations and the two of blue-green's end; two steps and the promotion; one step and two failed checks, but not the
+    // look that takes it back.
+    for (name, looks) in [("kubernetes/bluegreen", 4), ("istio/success", 3), ("istio/fail-metric", 3)] {
+        let Some(cluster) = play(name, |_| {}) else { return };
+        assert_eq!(cluster.seen.timed, looks, "{name}: {:#?}", cluster.seen.events);
+    }
+}
+
 /// No pods are as many as are wanted; users must not be sent to them all the same.
 #[test]
 fn a_target_that_is_taken_to_zero_in_mid_run_is_brought_back_before_it_gets_users() {
