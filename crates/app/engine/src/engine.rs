@@ -3,14 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use parking_lot::Mutex;
-use serin_calls::{Caller, Nobody, Outbox};
+use serin_calls::{Caller, Hearer, Nobody, Outbox};
 use serin_cluster::{Change, Cluster, Listener, State};
 use serin_kernel::{Key, Kind, Planner};
 use tokio::{
@@ -113,21 +113,21 @@ impl Engine {
                 return Err(DuplicateKind { kind });
             }
         }
-        let shared = Shared {
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             cluster,
             records: Mutex::default(),
             interests: Mutex::default(),
             halt: CancellationToken::new(),
             leaving: CancellationToken::new(),
             caller: options.caller.clone(),
-            outbox: Outbox::new(options.caller.clone()),
+            outbox: Outbox::new(options.caller.clone()).heard_by(hearer(shared.clone())),
             measured: Mutex::default(),
             conflicts: AtomicU64::new(0),
             frozen: Mutex::default(),
             kinds,
             waiting: Mutex::default(),
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        });
+        Ok(Self { shared })
     }
 
     /// Plans until `stop`, then finishes the passes that are writing, and leaves those that still ask: a web hook may
@@ -217,6 +217,19 @@ impl Shared {
             lane.wake(key, Instant::now(), cause, insist);
         }
     }
+}
+
+/// Gives answers to messages to the objects that sent them, and wakes those. The answer is our own doing, as the echo of a
+/// write is: whoever answers each answer and writes each time is a storm.
+fn hearer(shared: Weak<Shared>) -> Hearer {
+    Arc::new(move |from, heard| {
+        let Some(shared) = shared.upgrade() else { return };
+        // An object that is gone hears nothing any more.
+        let known = shared.records.lock().get_mut(from).map(|it| it.replies.take_in(heard, Instant::now()));
+        if known.is_some() {
+            shared.wake(from, Cause::Echo, false);
+        }
+    })
 }
 
 impl Listener for Shared {

@@ -27,6 +27,7 @@ mod measured;
 mod pace;
 mod pass;
 mod record;
+mod replies;
 mod schedule;
 mod stats;
 

@@ -151,9 +151,12 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, 
         }
         Err((object, panic)) => return freeze(shared, lane, &object, panic).await,
     };
+    let mut given = Vec::new();
     if let Some(record) = shared.records.lock().get_mut(key) {
         observed.refused = record.refused.take();
         observed.kept.clone_from(&record.kept);
+        given = record.replies.give(Instant::now());
+        observed.replies = given.iter().map(|(_, heard)| heard.clone()).collect();
     }
     let thought = tokio::select! {
         biased;
@@ -164,7 +167,11 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, 
         Ok(act) => act,
         Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
     };
-    carry_out(shared, lane, &observed.object, (act, started)).await
+    let end = carry_out(shared, lane, &observed.object, (act, started)).await;
+    if let (End::Stopped(_), Some(record)) = (&end, shared.records.lock().get_mut(key)) {
+        record.replies.take_back(given);
+    }
+    end
 }
 
 /// Sees what the planner is interested in, and what it is further interested in when it has seen that. Fails with the kinds

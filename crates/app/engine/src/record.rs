@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     pace::Pace,
+    replies::Replies,
     schedule::Cause,
     stats::{Buckets, PASS_SECONDS},
 };
@@ -27,6 +28,8 @@ pub(crate) struct Record {
     pub(crate) refused: Option<Refused>,
     /// What its planner keeps from pass to pass.
     pub(crate) kept: Option<Value>,
+    /// Answers to its messages that its planner has not seen.
+    pub(crate) replies: Replies,
     pub(crate) ice: Ice,
     pub(crate) passes: Buckets,
     pub(crate) errors: u64,
@@ -53,6 +56,7 @@ impl Default for Record {
             failures: 0,
             refused: None,
             kept: None,
+            replies: Replies::default(),
             ice: Ice::Thawed,
             passes: Buckets::new(PASS_SECONDS),
             errors: 0,

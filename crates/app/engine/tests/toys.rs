@@ -59,6 +59,21 @@ impl Planner for Toys {
                 let call = serin_kernel::Call::new(Method::Get, "http://h/");
                 return Plan::Ask(vec![Ask { id: "x".to_owned(), question: Question::Call(call) }]);
             }
+            // Says something once, and writes down what it is answered; a word to nobody is answered by nobody.
+            Some("talk") => {
+                let heard = observed.replies.first();
+                if let Some(serin_kernel::Heard { topic, answer: Answer::Reply(reply) }) = heard {
+                    let status = json!({"status": {"heard": format!("{topic}: {}", reply.body)}});
+                    act.writes.push(Write::same(toy, Change::MergeStatus(status)));
+                } else if observed.kept.is_none() {
+                    let call = |to: &str| serin_kernel::Call::new(Method::Post, format!("http://{to}/"));
+                    act.calls = vec![call("nobody").about("a question"), call("echo").about("a word")];
+                }
+                act.keep = Some(json!("said"));
+                let parts = json!({"status": {"parts": body["spec"]["size"]}});
+                act.writes.push(Write::same(toy, Change::MergeStatus(parts)));
+                return Plan::Act(act);
+            }
             Some("ask-once") if answers.is_empty() => {
                 return Plan::Ask(vec![Ask {
                     id: "x".to_owned(),
@@ -137,12 +152,15 @@ impl Planner for Alarms {
     }
 }
 
-/// Never replies.
+/// Never replies, but at `http://echo/`.
 #[derive(Debug)]
 struct Silent;
 
 impl serin_calls::Caller for Silent {
-    fn call(&self, _: serin_kernel::Call) -> BoxFuture<'_, Result<serin_kernel::Reply, String>> {
+    fn call(&self, call: serin_kernel::Call) -> BoxFuture<'_, Result<serin_kernel::Reply, String>> {
+        if call.url == "http://echo/" {
+            return Box::pin(async { Ok(serin_kernel::Reply::new(200, "a word back")) });
+        }
         Box::pin(std::future::pending())
     }
 }
@@ -239,6 +257,19 @@ async fn a_toy_becomes_what_it_should_be_and_then_costs_nothing() {
     assert_eq!(plans, 0);
     let (told, dropped) = world.cluster.events();
     assert_eq!((told.len(), dropped), (2, 0), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_asks_for_it_is_answered_once_and_one_that_is_not_answered_holds_nobody_up() {
+    let world = World::new(|api| api.put(&toy("a"), json!({"spec": {"mood": "talk", "size": 1}})));
+    let heard = |toy: &Value| toy["status"]["heard"] == json!("a word: a word back");
+    world.until("the answer", &toy("a"), heard).await;
+    world.api.edit(&toy("a"), |toy| toy["spec"]["size"] = json!(2));
+    world.until("what was edited", &toy("a"), |toy| parts(toy) == Some(2)).await;
+    assert_eq!(world.rest().await.1, 0, "an answer is given once");
+    // An object that is gone is not woken by an answer, and is not planned again.
+    world.api.take(&toy("a"));
+    assert_eq!(world.rest().await.1, 0);
 }
 
 #[tokio::test(start_paused = true)]

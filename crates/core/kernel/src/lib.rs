@@ -10,7 +10,7 @@
 //! calls [`Planner::plan`], and either answers the [`Ask`]s and plans again, or carries out the [`Act`]: its
 //! [`Write`]s in order, each with its [`Precondition`] and the [`Event`]s that tell of it, sends its [`Call`]s beside
 //! that, then sleeps until
-//! [`Act::wake`] or until an object of interest changes.
+//! [`Act::wake`], until an object of interest changes, or until a [`Call`] that asked for it is answered ([`Heard`]).
 //!
 //! What this crate does not do: read a clock, the environment, files or the network; know any dialect.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -26,7 +26,7 @@ mod planner;
 mod selector;
 mod weight;
 
-pub use call::{Call, Method, Reply};
+pub use call::{Body, Call, Heard, Method, Receipt, Reply};
 pub use kind::{Key, Kind};
 pub use measure::{Measure, Reading};
 pub use moment::{InvalidMoment, Moment};

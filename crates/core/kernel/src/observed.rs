@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Key, Kind, Object, Selector};
+use crate::{Heard, Key, Kind, Object, Selector};
 
 /// What an object makes its planner want to see. Declared once, it is used twice: to build [`Observed`], and to know
 /// which objects to plan again when something changes.
@@ -33,6 +33,10 @@ pub struct Observed {
     pub refused: Option<Refused>,
     /// What the planner kept in its last pass over this object ([`crate::Act::keep`]); none in the first after a start.
     pub kept: Option<serde_json::Value>,
+    /// Answers to messages of earlier passes that have a topic ([`crate::Call::topic`]), in the order in which they came.
+    /// Each is seen in one pass, and again in the next when that one was stopped. They may be few, late or none: nothing
+    /// may wait for them.
+    pub replies: Vec<Heard>,
     related: BTreeMap<Key, Object>,
 }
 
@@ -54,7 +58,7 @@ impl Observed {
     #[must_use]
     pub fn new(object: Object, related: impl IntoIterator<Item = Object>) -> Self {
         let related = related.into_iter().map(|object| (object.key(), object)).collect();
-        Self { object, refused: None, kept: None, related }
+        Self { object, refused: None, kept: None, replies: Vec::new(), related }
     }
 
     /// The related object with `key`, if it exists.

@@ -30,7 +30,7 @@ pub struct Act {
     /// When to plan again even if nothing changes; none to sleep until something does.
     pub wake: Option<Moment>,
     /// Messages that nobody waits for, such as a chat's: sent in order once the writes are made, tried again for a
-    /// while, and never in anybody's way.
+    /// while, and never in anybody's way. Those with a topic are answered in a later pass.
     pub calls: Vec<Call>,
     /// What is measured; also when a write is refused.
     pub measures: Vec<Measure>,

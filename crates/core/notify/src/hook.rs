@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     fn answered(status: u16, body: &str) -> Answer {
-        Answer::Reply(Reply { status, body: body.to_owned(), attempts: 3 })
+        Answer::Reply(Reply { attempts: 3, ..Reply::new(status, body) })
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         let made = hook(&webhook, &Canary::default(), "Waiting").unwrap();
         assert_eq!((made.timeout.as_secs(), made.retries, made.insecure), (90, 2, true));
         assert_eq!(
-            made.body,
+            made.body.text(),
             format!(
                 r#"{{"name":"","namespace":"","phase":"Waiting","checksum":"{}"}}"#,
                 checksum(&CanaryStatus::default())
@@ -205,7 +205,7 @@ mod tests {
         let webhook = CanaryWebhook { metadata: metadata.into(), ..CanaryWebhook::default() };
         let told = Told { message: "m", kind: EventType::Warning, at: Moment::from_secs(7) };
         let call = event(&webhook, &Canary::default(), "", &told).unwrap();
-        let body: Value = serde_json::from_str(&call.body).unwrap();
+        let body: Value = serde_json::from_str(call.body.text()).unwrap();
         let expected = json!({"eventMessage": "m", "eventType": "Warning", "note": "n", "timestamp": "7000"});
         assert_eq!(body["metadata"], expected);
     }

@@ -106,7 +106,7 @@ fn read(body: &Value) -> (String, String, usize) {
 }
 
 fn body(call: &Call) -> Value {
-    serde_json::from_str(&call.body).unwrap()
+    serde_json::from_str(call.body.text()).unwrap()
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Http {
                 continue;
             }
             return match outcome {
-                Ok(Answer { status, body, .. }) => Ok(Reply { status, body, attempts }),
+                Ok(Answer { status, body, retry_after }) => Ok(Reply { status, body, attempts, retry_after }),
                 Err(Failure { why, .. }) => {
                     let (verb, to) = (verb(call.method), address::shown(&call.url));
                     Err(format!("giving up after {attempts} attempt(s): {verb} \"{to}\": {why}"))
@@ -213,7 +213,7 @@ impl Hop {
             headers.remove(name);
         }
         headers.extend(given);
-        Ok(Self { method: call.method, url, headers, body: Bytes::from(call.body.clone()) })
+        Ok(Self { method: call.method, url, headers, body: Bytes::copy_from_slice(call.body.as_bytes()) })
     }
 
     /// Where an answer sends us, as Go's client goes; none when it is the answer.
@@ -336,7 +336,7 @@ mod tests {
                 ("X-Key".to_owned(), "k".to_owned()),
                 ("Content-Type".to_owned(), "application/json".to_owned()),
             ],
-            body: "{}".to_owned(),
+            body: "{}".to_owned().into(),
             ..Call::new(method, from)
         };
         let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_str(to).unwrap())]);

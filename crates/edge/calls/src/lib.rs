@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 use serin_kernel::{Call, Reply};
 
 pub use crate::http::{Http, Limits};
-pub use outbox::{Outbox, Posted};
+pub use outbox::{Hearer, Outbox, Posted};
 
 /// Makes calls.
 pub trait Caller: Debug + Send + Sync + 'static {

@@ -4,16 +4,18 @@
 //! that hangs holds up its own messages of that object alone; what cannot be sent is counted and told, never kept for ever.
 //!
 //! Mechanics: each pair of object and receiver is a lane with a queue and one sender, which ends with the queue. A
-//! message is tried again for a while, then lost; a full lane loses its oldest.
+//! message is tried again for a while, then lost; a full lane loses its oldest. What came of a message that has a topic is
+//! told to whoever hears the outbox.
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
     sync::Arc,
     time::Duration,
 };
 
 use parking_lot::Mutex;
-use serin_kernel::{Call, Key, Reply};
+use serin_kernel::{Answer, Call, Heard, Key, Reply};
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -23,6 +25,8 @@ use crate::{Caller, address, http::may_pass};
 /// restarted. News that is older than that is none.
 const WAITS: [Duration; 4] =
     [Duration::from_secs(5), Duration::from_secs(20), Duration::from_mins(1), Duration::from_secs(125)];
+/// The longest that a receiver may ask to be left alone before a message is tried again; news is older than that soon.
+const LEFT_ALONE_MAX: Duration = Duration::from_mins(5);
 /// Messages that wait in one lane: a release tells some dozens of events.
 const LANE_MAX: usize = 64;
 /// Messages that wait in all: at some kilobytes each, some tens of megabytes.
@@ -31,14 +35,27 @@ const ALL_MAX: usize = 10_000;
 /// An object and the scheme and host of a receiver.
 type Lane = (Key, String);
 
+/// Hears what came of an object's messages.
+pub type Hearer = Arc<dyn Fn(&Key, Heard) + Send + Sync>;
+
 /// Sends what is posted. Cloning is cheap; clones are the same outbox.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outbox {
     caller: Arc<dyn Caller>,
+    hearer: Option<Hearer>,
     state: Arc<Mutex<State>>,
     senders: TaskTracker,
     /// Cancelled when there is no time left to wait for better days.
     hurry: CancellationToken,
+}
+
+/// How an attempt has ended.
+struct Ended {
+    /// Why the message has not arrived, and whether that may pass.
+    failure: Option<(String, bool)>,
+    /// How long the receiver wants to be left alone.
+    retry_after: Duration,
+    answer: Answer,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +81,14 @@ impl Outbox {
     /// An empty outbox that sends through `caller`.
     #[must_use]
     pub fn new(caller: Arc<dyn Caller>) -> Self {
-        Self { caller, state: Arc::default(), senders: TaskTracker::new(), hurry: CancellationToken::new() }
+        let (senders, hurry) = (TaskTracker::new(), CancellationToken::new());
+        Self { caller, hearer: None, state: Arc::default(), senders, hurry }
+    }
+
+    /// The same, which tells `hearer` what came of messages with a topic.
+    #[must_use]
+    pub fn heard_by(self, hearer: Hearer) -> Self {
+        Self { hearer: Some(hearer), ..self }
     }
 
     /// Takes `calls` of the object `from`, to be sent after what it has posted before to the same receiver. Needs a
@@ -105,37 +129,60 @@ impl Outbox {
     async fn send_all(&self, lane: &Lane) {
         loop {
             let next = self.state.lock().next(lane);
-            let Some(call) = next else { return };
-            let is_sent = self.send(lane, call).await;
-            let posted = &mut self.state.lock().posted;
-            *(if is_sent { &mut posted.sent } else { &mut posted.lost }) += 1;
+            let Some(mut call) = next else { return };
+            let topic = call.topic.take();
+            let (is_sent, answer) = self.send(lane, call).await;
+            {
+                let posted = &mut self.state.lock().posted;
+                *(if is_sent { &mut posted.sent } else { &mut posted.lost }) += 1;
+            }
+            if let (Some(topic), Some(hearer)) = (topic, &self.hearer) {
+                hearer(&lane.0, Heard { topic, answer });
+            }
         }
     }
 
-    /// Whether the message has arrived.
-    async fn send(&self, (object, to): &Lane, call: Call) -> bool {
+    /// Whether the message has arrived, and the last answer.
+    async fn send(&self, (object, to): &Lane, call: Call) -> (bool, Answer) {
         let mut waits = WAITS.iter();
         loop {
             let is_last = self.hurry.is_cancelled();
-            let outcome = self.caller.call(call.clone()).await;
-            let (why, passes) = match outcome {
-                Ok(Reply { status: 200..300, .. }) => return true,
-                Ok(Reply { status, body, .. }) => (format!("{status}: {body}"), may_pass(status)),
-                Err(why) => (why, true),
-            };
+            let Ended { failure, retry_after, answer } = ended(&call, self.caller.call(call.clone()).await);
+            let Some((why, passes)) = failure else { return (true, answer) };
             let wait = waits.next().filter(|_| passes && !is_last);
-            let Some(wait) = wait else {
+            let Some(wait) = wait.map(|wait| retry_after.min(LEFT_ALONE_MAX).max(*wait)) else {
                 tracing::warn!(%object, to, "a message is lost: {why}");
-                return false;
+                return (false, answer);
             };
             tracing::info!(%object, to, ?wait, "a message is tried again: {why}");
             self.state.lock().posted.retried += 1;
             tokio::select! {
-                () = sleep(*wait) => {}
+                () = sleep(wait) => {}
                 () = self.hurry.cancelled() => {}
             }
         }
     }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+fn ended(call: &Call, outcome: Result<Reply, String>) -> Ended {
+    let reply = match outcome {
+        Ok(reply) => reply,
+        Err(why) => {
+            let failure = Some((why.clone(), true));
+            return Ended { failure, retry_after: Duration::ZERO, answer: Answer::Failed(why) };
+        }
+    };
+    let failure = match reply.status {
+        200..300 => call.receipt.refusal(&reply),
+        status => Some((format!("{status}: {}", reply.body), may_pass(status))),
+    };
+    Ended { failure, retry_after: reply.retry_after.unwrap_or_default(), answer: Answer::Reply(reply) }
 }
 
 impl State {
@@ -144,6 +191,11 @@ impl State {
         let is_full = ALL_MAX <= self.posted.waiting;
         let is_new = !self.lanes.contains_key(lane);
         let queue = self.lanes.entry(lane.clone()).or_default();
+        if call.latest_only {
+            let before = queue.len();
+            queue.retain(|waiting| !waiting.latest_only || waiting.topic != call.topic);
+            self.posted.waiting -= before - queue.len();
+        }
         queue.push_back(call);
         self.posted.waiting += 1;
         if is_full || LANE_MAX < queue.len() {
@@ -169,12 +221,12 @@ impl State {
 #[cfg(test)]
 mod tests {
     use futures::future::BoxFuture;
-    use serin_kernel::{Kind, Method};
+    use serin_kernel::{Kind, Method, Receipt};
     use tokio::time::Instant;
 
     use super::*;
 
-    /// Answers by the host: `ok`, a status, `down` or `hangs`.
+    /// Answers by the host: `ok`, a status, `busy` or `no` in a good one, `down` or `hangs`.
     #[derive(Debug, Default)]
     struct Fake(Mutex<Vec<(String, u64)>>, Mutex<Option<Instant>>);
 
@@ -187,10 +239,13 @@ mod tests {
                 match host {
                     "hangs" => std::future::pending().await,
                     "down" => Err("down".to_owned()),
-                    "ok" => Ok(Reply { status: 200, body: String::new(), attempts: 1 }),
-                    status => {
-                        Ok(Reply { status: status[1..].parse().unwrap(), body: String::new(), attempts: 1 })
-                    }
+                    "ok" => Ok(Reply::new(200, "")),
+                    "busy" => Ok(Reply {
+                        retry_after: Some(Duration::from_secs(40)),
+                        ..Reply::new(200, r#"{"ok":false,"error":"busy"}"#)
+                    }),
+                    "no" => Ok(Reply::new(200, r#"{"ok":false,"error":"no"}"#)),
+                    status => Ok(Reply::new(status[1..].parse().unwrap(), "")),
                 }
             })
         }
@@ -202,7 +257,8 @@ mod tests {
     }
 
     fn call(url: &str) -> Call {
-        Call::new(Method::Post, url)
+        let receipt = Receipt::Unless { field: "ok", why: "error", passing: &["busy"] };
+        Call { receipt, ..Call::new(Method::Post, url) }
     }
 
     fn outbox() -> (Outbox, Arc<Fake>) {
@@ -217,6 +273,9 @@ mod tests {
             ("down", vec![0, 5, 25, 85, 210], 1),
             ("s503", vec![0, 5, 25, 85, 210], 1),
             ("s403", vec![0], 1),
+            // A good status whose body says otherwise, and a receiver that says how long it wants to be left alone.
+            ("no", vec![0], 1),
+            ("busy", vec![0, 40, 80, 140, 265], 1),
         ] {
             let (outbox, fake) = outbox();
             outbox.post(&key("a"), vec![call(&format!("http://{host}/secret"))]);
@@ -241,6 +300,44 @@ mod tests {
         assert_eq!(of("hangs"), ["http://hangs/1"]);
         assert_eq!(of("ok"), ["http://ok/1", "http://ok/2", "http://ok/3"]);
         assert_eq!(outbox.posted(), Posted { sent: 3, waiting: 1, ..Posted::default() });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_of_a_message_is_told_to_whoever_wants_to_know() {
+        let (outbox, _) = outbox();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let log = told.clone();
+        let outbox = outbox.heard_by(Arc::new(move |from: &Key, heard: Heard| {
+            log.lock().push((from.name.clone(), heard));
+        }));
+        let asking = ["ok", "no", "down"].map(|host| call(&format!("http://{host}/")).about(host));
+        outbox.post(&key("a"), asking.into_iter().chain([call("http://ok/")]).collect());
+        sleep(Duration::from_mins(10)).await;
+        let no = Reply::new(200, r#"{"ok":false,"error":"no"}"#);
+        let expected = [
+            ("ok", Answer::Reply(Reply::new(200, ""))),
+            ("no", Answer::Reply(no)),
+            ("down", Answer::Failed("down".to_owned())),
+        ]
+        .map(|(topic, answer)| ("a".to_owned(), Heard { topic: topic.to_owned(), answer }));
+        assert_eq!(*told.lock(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_those_that_only_the_latest_counts_of_one_waits() {
+        let (outbox, fake) = outbox();
+        let at = |path: &str, topic: &str| Call {
+            latest_only: true,
+            ..call(&format!("http://s503/{path}")).about(topic)
+        };
+        let all =
+            [call("http://s503/first"), at("1", "x"), at("2", "y"), call("http://s503/last"), at("3", "x")];
+        outbox.post(&key("a"), all.into());
+        assert_eq!(outbox.posted(), Posted { waiting: 4, ..Posted::default() });
+        outbox.drained(Duration::from_secs(9)).await;
+        let found: Vec<String> =
+            fake.0.lock().iter().map(|(url, _)| url.replace("http://s503/", "")).collect();
+        assert_eq!(found, ["first", "2", "last", "3"]);
     }
 
     #[tokio::test(start_paused = true)]

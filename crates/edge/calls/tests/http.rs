@@ -22,7 +22,7 @@ fn get(url: impl Into<String>) -> Call {
 }
 
 fn replied(status: u16, body: &str, attempts: u32) -> Reply {
-    Reply { status, body: body.to_owned(), attempts }
+    Reply { attempts, ..Reply::new(status, body) }
 }
 
 #[tokio::test]

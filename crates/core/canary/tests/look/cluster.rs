@@ -185,7 +185,7 @@ impl Cluster {
             self.write(write);
         }
         for call in act.calls {
-            let Ok(body) = serde_json::from_str::<Value>(&call.body) else { continue };
+            let Ok(body) = serde_json::from_slice::<Value>(call.body.as_bytes()) else { continue };
             self.seen.events.extend(event(&body));
             self.seen.alerts.extend(body["attachments"].as_array().into_iter().flatten().cloned());
         }

@@ -39,11 +39,11 @@ impl Servers {
     pub(crate) fn answer(&mut self, question: &Question) -> Answer {
         self.questions += 1;
         let Question::Call(call) = question else { panic!("{question:?}") };
-        let text = decoded(&call.url) + &decoded(&call.body);
+        let text = decoded(&call.url) + &decoded(call.body.text());
         let (status, body) =
             if call.url.contains("/hook/") { self.hook(call) } else { (200, self.query(&text)) };
         let attempts = if status < 500 { 1 } else { call.retries + 1 };
-        Answer::Reply(Reply { status, body, attempts })
+        Answer::Reply(Reply { attempts, ..Reply::new(status, body) })
     }
 
     fn hook(&mut self, call: &Call) -> (u16, String) {
@@ -52,7 +52,7 @@ impl Servers {
         let answers = self.hooks.get(&name).map_or(&[200][..], Vec::as_slice);
         let status = answers[(*count).min(answers.len() - 1)];
         *count += 1;
-        let body: Value = serde_json::from_str(&call.body).unwrap();
+        let body: Value = serde_json::from_str(call.body.text()).unwrap();
         self.log.push(told(&name, &body, status));
         let text = match status {
             403 => "Forbidden",

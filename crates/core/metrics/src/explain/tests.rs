@@ -19,10 +19,7 @@ fn step_of(query: &str, bodies: &[&str]) -> Step<Option<String>> {
         interval: "1m",
         now: Moment::from_secs(10_000),
     };
-    let replies: Vec<Answer> = bodies
-        .iter()
-        .map(|body| Answer::Reply(Reply { status: 200, body: (*body).to_owned(), attempts: 1 }))
-        .collect();
+    let replies: Vec<Answer> = bodies.iter().map(|body| Answer::Reply(Reply::new(200, *body))).collect();
     explain(&inquiry, &replies)
 }
 

@@ -86,7 +86,7 @@ fn keys(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<(Keys, usize)>
             let mut call = call(Method::Post, format!("https://sts.{region}.{}/", domain(region)));
             header(&mut call, "Content-Type", "application/x-www-form-urlencoded");
             header(&mut call, "Accept", "application/json");
-            call.body = query;
+            call.body = query.into();
             call
         }
         Some(Amazon::Agent { url, token }) => {
@@ -137,7 +137,7 @@ fn signed(inquiry: &Inquiry<'_>, keys: &Keys, body: String) -> Result<Call, Erro
     call.retries = RETRIES;
     header(&mut call, "Content-Type", "application/x-amz-json-1.0");
     header(&mut call, "X-Amz-Target", "GraniteServiceVersion20100801.GetMetricData");
-    call.body = body;
+    call.body = body.into();
     sign(&mut call, &host, &Scope { keys, region, service: "monitoring", now: inquiry.now });
     Ok(call)
 }

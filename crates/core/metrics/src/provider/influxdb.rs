@@ -18,7 +18,7 @@ pub(super) fn ask(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
     }
     let mut call = call(Method::Post, url);
     call.timeout = TIMEOUT;
-    inquiry.query.clone_into(&mut call.body);
+    call.body = inquiry.query.to_owned().into();
     header(&mut call, "Content-Type", "application/vnd.flux");
     header(&mut call, "Accept", "application/csv");
     if inquiry.secret.is_some() {

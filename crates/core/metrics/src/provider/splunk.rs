@@ -25,7 +25,7 @@ pub(super) fn ask(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
     let mut call = with_token(call(Method::Post, url), inquiry)?;
     header(&mut call, "Content-Type", "text/plain");
     header(&mut call, "Accept", "text/event-stream");
-    inquiry.query.clone_into(&mut call.body);
+    call.body = inquiry.query.to_owned().into();
     Ok(call)
 }
 

@@ -63,7 +63,7 @@ fn asked(inquiry: &Inquiry<'_>, answers: &[Answer], query: &str) -> Result<Step<
     let mut call = call(Method::Post, url);
     header(&mut call, "Content-Type", "application/json");
     header(&mut call, "Authorization", format!("Bearer {token}"));
-    call.body = json!({ "query": query }).to_string();
+    call.body = json!({ "query": query }).to_string().into();
     Ok(Step::Ask(Question::Call(call)))
 }
 
@@ -96,7 +96,8 @@ fn for_token(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
     call.body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
         .append_pair("assertion", &assertion)
-        .finish();
+        .finish()
+        .into();
     Ok(call)
 }
 

@@ -60,7 +60,7 @@ fn asked(step: Result<Step<Sample>, Error>) -> Call {
 }
 
 fn replied(status: u16, body: &str) -> Answer {
-    Answer::Reply(Reply { status, body: body.to_owned(), attempts: 1 })
+    Answer::Reply(Reply::new(status, body))
 }
 
 /// The sample in one answer.
@@ -367,7 +367,7 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
         (call.url.as_str(), call.method),
         ("https://monitoring.eu-central-1.amazonaws.com/", Method::Post)
     );
-    let body: Value = serde_json::from_str(&call.body).unwrap();
+    let body: Value = serde_json::from_str(call.body.text()).unwrap();
     assert_eq!(body["MetricDataQueries"][0]["Expression"], "m1 / m2");
     assert_eq!(body["EndTime"].as_i64().unwrap() - body["StartTime"].as_i64().unwrap(), 600);
     let (_, signature) = call.headers.iter().find(|(name, _)| name == "Authorization").unwrap();
@@ -392,8 +392,8 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
     let first = asked(measure(&inquiry, &[]));
     assert_eq!(first.url, "https://sts.eu-central-1.amazonaws.com/");
     assert!(
-        first.body.contains("RoleArn=arn%3Ar") && first.body.ends_with("WebIdentityToken=t"),
-        "{}",
+        first.body.text().contains("RoleArn=arn%3Ar") && first.body.text().ends_with("WebIdentityToken=t"),
+        "{:?}",
         first.body
     );
     let keys = r#"{"AssumeRoleWithWebIdentityResponse":{"AssumeRoleWithWebIdentityResult":{"Credentials":{"AccessKeyId":"A","SecretAccessKey":"S","SessionToken":"T"}}}}"#;
@@ -436,7 +436,7 @@ fn google_is_asked_for_a_token_first() {
     };
     let call = asked(measure(&inquiry, &[]));
     assert_eq!(call.url, "https://oauth2.googleapis.com/token");
-    assert!(call.body.contains("&assertion=ey"), "{}", call.body);
+    assert!(call.body.text().contains("&assertion=ey"), "{:?}", call.body);
 }
 
 #[test]
