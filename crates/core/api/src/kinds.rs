@@ -45,6 +45,9 @@ pub const ALERT_PROVIDER: Kind =
     Kind::namespaced(FLAGGER_GROUP, FLAGGER_VERSION, "AlertProvider", "alertproviders");
 /// `DaemonSet`.
 pub const DAEMON_SET: Kind = Kind::namespaced("apps", "v1", "DaemonSet", "daemonsets");
+/// `ControllerRevision`.
+pub const CONTROLLER_REVISION: Kind =
+    Kind::namespaced("apps", "v1", "ControllerRevision", "controllerrevisions");
 /// `ConfigMap`.
 pub const CONFIG_MAP: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 /// `Secret`.

@@ -10,7 +10,7 @@ use super::{
     ObjectSettings, Shape,
     configs::references,
     knative,
-    promoted::{is_lost, own_labels},
+    promoted::{history, is_lost, own_labels},
 };
 
 /// The fields that name what a Canary works on.
@@ -85,13 +85,9 @@ pub fn further_interests(observed: &Observed, canary: &Canary, settings: &Object
     }
     if is_lost(observed, canary, shape) {
         wanted.extend([kinds::CONFIG_MAP, kinds::SECRET].map(Interest::Owned));
-        if let (Shape::Deployment, Some(labels)) = (shape, own_labels(&body)) {
+        if let (Some((kind, _)), Some(labels)) = (history(shape), own_labels(&body)) {
             let selector = Selector::equalities(&labels);
-            wanted.push(Interest::Selected {
-                kind: kinds::REPLICA_SET,
-                namespace: namespace.clone(),
-                selector,
-            });
+            wanted.push(Interest::Selected { kind, namespace: namespace.clone(), selector });
         }
     }
     wanted

@@ -7,8 +7,8 @@
 //! promotes it unseen.
 //!
 //! Mechanics: `status.lastPromotedSpec` is our own hash of the promoted template, and the target's Deployment keeps
-//! ReplicaSets of its older templates. The one with that hash has what was promoted; its configuration is in the copies,
-//! which do not go with the primary. A DaemonSet keeps no such history in a form that is read here.
+//! ReplicaSets of its older templates, a `DaemonSet` its revisions. The one with that hash has what was promoted; its
+//! configuration is in the copies, which do not go with the primary.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,24 @@ use super::{Shape, Target, configs::Configs};
 /// The label by which a Deployment tells the pods of its ReplicaSets apart.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
+/// How a `ControllerRevision` says that it is a whole template.
+const PATCH: &str = "$patch";
+
 /// The template that a primary is to be made of.
 pub(super) enum Source {
     /// The target's, and why it is another than was promoted, if it may be.
     Present(Option<String>),
     /// The one that was promoted.
     Promoted(Value),
+}
+
+/// What keeps the older templates of a workload, and where they stand in it.
+pub(super) fn history(shape: Shape) -> Option<(Kind, &'static str)> {
+    match shape {
+        Shape::Deployment => Some((kinds::REPLICA_SET, "/spec/template")),
+        Shape::DaemonSet => Some((kinds::CONTROLLER_REVISION, "/data/spec/template")),
+        Shape::Service | Shape::Knative => None,
+    }
 }
 
 /// Whether there was a primary and is none.
@@ -52,12 +64,17 @@ impl Target<'_> {
         if !is_lost(self.observed, self.canary, self.shape) || self.revision() == promoted {
             return Source::Present(None);
         }
-        let sets = self.observed.all(kinds::REPLICA_SET);
-        let own = sets.filter(|set| set.meta().is_controlled_by(&self.object.meta().uid));
-        let mut templates = own.filter_map(|set| {
-            let mut template = set.value().pointer("/spec/template")?.clone();
-            template.pointer_mut("/metadata/labels")?.as_object_mut()?.shift_remove(TEMPLATE_HASH);
-            Some(template)
+        let kept = history(self.shape).into_iter().flat_map(|(kind, place)| {
+            let own =
+                self.observed.all(kind).filter(|it| it.meta().is_controlled_by(&self.object.meta().uid));
+            own.filter_map(move |it| it.value().pointer(place).cloned())
+        });
+        let mut templates = kept.map(|mut template| {
+            if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+                labels.shift_remove(TEMPLATE_HASH);
+            }
+            template.as_object_mut().map(|template| template.shift_remove(PATCH));
+            template
         });
         match templates.find(|template| self.hash_of(template) == promoted) {
             Some(template) => Source::Promoted(template),

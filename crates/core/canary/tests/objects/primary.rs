@@ -51,6 +51,42 @@ fn a_deleted_primary_is_made_of_what_was_promoted() {
 }
 
 #[test]
+fn a_daemon_sets_older_versions_are_in_its_revisions() {
+    let mut world = podinfo();
+    let mut target = world.get(kinds::DEPLOYMENT, "podinfo");
+    world.remove(kinds::DEPLOYMENT, "podinfo");
+    target["kind"] = json!("DaemonSet");
+    target["spec"].as_object_mut().unwrap().remove("replicas");
+    world.put(&target);
+    world.canary["spec"]["targetRef"]["kind"] = json!("DaemonSet");
+    crate::world::initialize(&mut world);
+    // As the controller keeps it: whole, and taken to zero already.
+    let mut template = world.get(kinds::DAEMON_SET, "podinfo")["spec"]["template"].clone();
+    assert!(template["spec"]["nodeSelector"].is_object(), "{template}");
+    template["$patch"] = json!("replace");
+    template["metadata"]["creationTimestamp"] = Value::Null;
+    let owner = world.get(kinds::DAEMON_SET, "podinfo")["metadata"]["uid"].clone();
+    world.put(&json!({
+        "apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1,
+        "metadata": {"name": "podinfo-6b7", "namespace": "test", "labels": {"app": "podinfo", "controller-revision-hash": "6b7"}, "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "podinfo", "uid": owner, "controller": true}]},
+        "data": {"spec": {"template": template}},
+    }));
+    world.edit(kinds::DAEMON_SET, "podinfo", |it| {
+        it["spec"]["template"]["spec"]["containers"][0]["image"] = json!("podinfo:2");
+    });
+    world.remove(kinds::DAEMON_SET, "podinfo-primary");
+    let wanted = serin_canary::objects::further_interests(&world.observed(), &world.typed(), &world.settings);
+    assert!(format!("{wanted:?}").contains("ControllerRevision"), "{wanted:?}");
+    let made = world.ask(|target| target.create().unwrap()).unwrap();
+    world.apply_all(made.writes);
+    let primary = world.get(kinds::DAEMON_SET, "podinfo-primary");
+    let template = &primary["spec"]["template"];
+    assert_eq!((&template["spec"]["containers"][0]["image"], made.warning), (&json!("podinfo:1"), None));
+    assert_eq!((&template["$patch"], &template["spec"]["nodeSelector"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
 fn when_nobody_knows_what_was_promoted_it_is_made_of_the_target_and_that_is_said() {
     let warning = "podinfo-primary.test is gone and what it ran is not known: it is made again from podinfo.test as it is \
                    now, which may never have been analysed";

@@ -7,10 +7,11 @@ use serin_api::{flagger::Canary, kinds};
 use serin_canary::objects::{ObjectSettings, Target, Trouble};
 use serin_kernel::{Change, Key, Kind, Object, Observed, Precondition, Write};
 
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 18] = [
     kinds::DEPLOYMENT,
     kinds::DAEMON_SET,
     kinds::REPLICA_SET,
+    kinds::CONTROLLER_REVISION,
     kinds::SERVICE,
     kinds::CONFIG_MAP,
     kinds::SECRET,
