@@ -21,6 +21,9 @@ pub(crate) fn adopt(status: &mut CanaryStatus, target: &Target<'_>) {
         return;
     }
     status.last_applied_spec = target.revision();
+    if let Ok(configs) = target.configs() {
+        status.tracked_configs = status.tracked_configs.take().map(|tracked| configs.taken_over(tracked));
+    }
 }
 
 /// Remembers the version that is seen.

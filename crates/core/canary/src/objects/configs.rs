@@ -125,22 +125,55 @@ impl Config {
         format!("{}/{}", word(self.kind()), self.source.meta().name)
     }
 
-    /// Flagger's own checksum, so that a Canary that changes hands sees no change. `binaryData` has no part in it.
-    fn checksum(&self) -> String {
-        let data = self.body.get("data").filter(|data| !data.is_null());
-        let sorted = data.and_then(Value::as_object).map(|map| map.iter().collect::<BTreeMap<_, _>>());
-        let sorted = sorted.map(|map| map.into_iter().map(|(k, v)| (k.clone(), v.clone())).collect());
-        let data = sorted.map_or(Value::Null, Value::Object);
-        let sum = Sha256::digest(go_json(&data).as_bytes());
-        sum.iter().take(CHECKSUM_BYTES).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    /// What `status.trackedConfigs` says of it: Flagger's own checksum, so that a Canary that changes hands sees no change, and
+    /// one of `binaryData`, of which Flagger sees none.
+    fn checksums(&self) -> impl Iterator<Item = (String, String)> {
+        let binary = self.part("binaryData").map(|binary| (self.binary_id(), short(&sorted(binary))));
+        std::iter::once((self.id(), self.checksum())).chain(binary)
     }
+
+    fn checksum(&self) -> String {
+        short(&self.part("data").map_or_else(|| "null".to_owned(), sorted))
+    }
+
+    fn binary_id(&self) -> String {
+        format!("{}/binaryData", self.id())
+    }
+
+    fn part(&self, field: &str) -> Option<&Value> {
+        self.body.get(field).filter(|part| !part.is_null())
+    }
+}
+
+/// A map as Go writes it, or nothing for what is none.
+fn sorted(map: &Value) -> String {
+    let sorted = map.as_object().map(|map| map.iter().collect::<BTreeMap<_, _>>());
+    let sorted = sorted.map(|map| map.into_iter().map(|(k, v)| (k.clone(), v.clone())).collect());
+    go_json(&sorted.map_or(Value::Null, Value::Object))
+}
+
+fn short(text: &str) -> String {
+    let sum = Sha256::digest(text.as_bytes());
+    sum.iter().take(CHECKSUM_BYTES).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 impl Configs {
     /// What `status.trackedConfigs` says of them; `None` when nothing is tracked at all.
     #[must_use]
     pub fn checksums(&self) -> Option<BTreeMap<String, String>> {
-        Some(self.found.as_ref()?.iter().map(|config| (config.id(), config.checksum())).collect())
+        Some(self.found.as_ref()?.iter().flat_map(Config::checksums).collect())
+    }
+
+    /// What `status.trackedConfigs` says once it is ours, if Flagger has written `tracked`: without a change where it has seen
+    /// none.
+    #[must_use]
+    pub fn taken_over(&self, mut tracked: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        for config in self.found.iter().flatten() {
+            if tracked.get(&config.id()) == Some(&config.checksum()) {
+                tracked.extend(config.checksums());
+            }
+        }
+        tracked
     }
 
     /// Whether they differ from what `status.trackedConfigs` says.

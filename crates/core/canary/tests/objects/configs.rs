@@ -57,6 +57,26 @@ fn a_change_is_seen_and_reaches_the_primary_at_promotion_alone() {
 }
 
 #[test]
+fn bytes_count_and_what_flagger_has_seen_of_them_is_no_change() {
+    let mut world = configured();
+    let of_data = checksums(&world).unwrap();
+    world.edit(kinds::CONFIG_MAP, "c", |it| it["binaryData"] = json!({"b": "AAEC"}));
+    let with_bytes = checksums(&world).unwrap();
+    assert_eq!(with_bytes["configmap/c"], of_data["configmap/c"], "as Flagger has it");
+    assert_eq!(with_bytes["configmap/c/binaryData"].len(), 16);
+    world.edit(kinds::CONFIG_MAP, "c", |it| it["binaryData"] = json!({"b": "AAED"}));
+    assert_ne!(checksums(&world).unwrap(), with_bytes);
+
+    // Flagger has written the checksum of the data alone.
+    let taken_over =
+        |world: &World, tracked| world.ask(|target| target.configs().unwrap().taken_over(tracked)).unwrap();
+    let mut tracked = taken_over(&world, of_data.clone());
+    assert_eq!(tracked, checksums(&world).unwrap());
+    tracked.insert("configmap/c".to_owned(), "another".to_owned());
+    assert_eq!(taken_over(&world, tracked.clone()), tracked, "a change that it has not seen stays one");
+}
+
+#[test]
 fn an_id_has_the_form_of_a_uuid_of_the_fourth_version() {
     let mut world = configured();
     initialize(&mut world);
