@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serin_api::{
-    flagger::{self, Canary, CanaryPhase as Phase, Rules},
+    flagger::{self, Canary, CanaryPhase as Phase},
     kinds, lenient,
     wire::Problem,
 };
@@ -141,11 +141,7 @@ impl CanaryPlanner {
     fn problem(&self, canary: &Canary, unread: &[Problem]) -> Option<String> {
         let of_status = |problem: &&Problem| problem.path != "status" && !problem.path.starts_with("status.");
         let unread = unread.iter().filter(of_status).map(ToString::to_string);
-        let rules = Rules {
-            provider: &self.settings.mesh_provider,
-            no_cross_namespace_refs: !self.settings.crosses_namespaces,
-        };
-        let invalid = flagger::validate(canary, rules);
+        let invalid = flagger::validate(canary, self.settings.rules());
         let all: Vec<String> = unread.chain(invalid.iter().map(ToString::to_string)).collect();
         let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
         let more = all.len().saturating_sub(NAMED_MAX);

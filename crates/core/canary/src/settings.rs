@@ -1,5 +1,6 @@
 //! What one controller is told about all Canaries.
 
+use serin_api::flagger::Rules;
 use serin_metrics::provider::Place;
 use serin_notify::Recipient;
 
@@ -28,6 +29,13 @@ pub struct Settings {
     pub cluster_name: String,
     /// Whether Canaries may name objects of other namespaces.
     pub crosses_namespaces: bool,
+}
+
+impl Settings {
+    /// What they say of Canaries.
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules { provider: &self.mesh_provider, no_cross_namespace_refs: !self.crosses_namespaces }
+    }
 }
 
 impl Default for Settings {

@@ -36,7 +36,7 @@ pub(crate) fn look(desk: &mut Desk<'_>) -> Result<(), Halt> {
         desk.once(serin_kernel::EventType::Normal, "skipping canary run as object is suspended");
         return Err(Halt::Over);
     }
-    desk.memory.said.clear();
+    doubt(desk);
     let prepared = prepare::prepare(desk);
     desk.save();
     let (target, routes) = prepared?;
@@ -44,6 +44,18 @@ pub(crate) fn look(desk: &mut Desk<'_>) -> Result<(), Halt> {
     measure_status(desk);
     desk.save();
     done
+}
+
+/// Says once what has another effect than the Canary says, and forgets everything else that was said.
+fn doubt(desk: &mut Desk<'_>) {
+    let doubts = serin_api::flagger::doubts(desk.canary, desk.settings.rules());
+    let name = &desk.observed.object.meta().name;
+    let doubts: Vec<String> =
+        doubts.iter().map(|doubt| format!("The Canary \"{name}\" is run, but {doubt}")).collect();
+    desk.memory.said.retain(|said| doubts.contains(said));
+    for doubt in doubts {
+        desk.once(serin_kernel::EventType::Warning, doubt);
+    }
 }
 
 fn measure_status(desk: &mut Desk<'_>) {

@@ -183,26 +183,14 @@ pub(super) fn doubts(canary: &Canary, provider: Provider, errors: &mut Errors) {
         let detail = "stepWeight is what counts; the last of the list is taken for maxWeight";
         errors.invalid(path("stepWeights"), analysis.step_weights.clone(), detail);
     }
-    let is_services = provider == Provider::Kubernetes;
-    if is_services && analysis.iterations() < 1 {
-        errors.invalid(
-            path("iterations"),
-            analysis.iterations(),
-            "provider kubernetes has no weights: taken for 10",
-        );
-    }
-    if is_services && !analysis.matches.is_empty() {
-        errors
-            .forbidden(path("match"), "provider kubernetes cannot route by conditions: it is not looked at");
-    }
     for (index, metric) in analysis.metrics.iter().enumerate() {
         if let Err(error) = GoDuration::parse(metric.interval()) {
             errors.invalid(path(&format!("metrics[{index}].interval")), metric.interval(), error.to_string());
         }
     }
-    for (index, alert) in analysis.alerts.iter().enumerate() {
-        if alert.severity.is_empty() {
-            errors.required(path(&format!("alerts[{index}].severity")), "without it nobody is told");
-        }
+    let has_second = analysis.session_affinity.as_ref().is_some_and(|it| !it.primary_cookie_name.is_empty());
+    if provider == Provider::GatewayApiV1Beta1 && has_second {
+        let detail = format!("provider {provider} has one cookie: it is not looked at");
+        errors.forbidden(path("sessionAffinity.primaryCookieName"), detail);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Two questions are kept apart. [`validate`]: as written, the Canary can get nowhere, or not where it says; Flagger
 //! hangs on some of it, and only logs the rest. [`doubts`]: it runs as it does under Flagger, but something in it has
-//! another effect than it says. Both look at the whole Canary at each call, so that an edit cannot pass what creation
+//! another effect than it says, or none. Both look at the whole Canary at each call, so that an edit cannot pass what creation
 //! could not.
 
 mod analysis;
@@ -37,6 +37,7 @@ pub fn validate(canary: &Canary, rules: Rules<'_>) -> Vec<FieldError> {
 pub fn doubts(canary: &Canary, rules: Rules<'_>) -> Vec<FieldError> {
     let mut errors = Errors::default();
     analysis::doubts(canary, provider(canary, rules), &mut errors);
+    spec::doubts(canary, provider(canary, rules), &mut errors);
     errors.0
 }
 

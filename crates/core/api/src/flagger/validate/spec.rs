@@ -169,3 +169,31 @@ fn namespaces(canary: &Canary, errors: &mut Errors) {
         same(path, alert.provider_ref.namespace(own));
     }
 }
+
+/// What a route of the Gateway API cannot say, and Flagger leaves out without a word.
+pub(super) fn doubts(canary: &Canary, provider: Provider, errors: &mut Errors) {
+    let Some(service) = &canary.spec.service else { return };
+    let is_old = provider == Provider::GatewayApiV1Beta1;
+    if !is_old && provider != Provider::GatewayApiV1 {
+        return;
+    }
+    let cors = service.cors_policy.as_ref();
+    let has_patterns = cors.is_some_and(|cors| !cors.allow_origins.is_empty());
+    for (field, is_said, detail) in [
+        ("timeout", is_old && !service.timeout.is_empty(), "use gatewayapi:v1"),
+        ("backendTimeout", is_old && !service.backend_timeout.is_empty(), "use gatewayapi:v1"),
+        ("corsPolicy", is_old && cors.is_some(), "use gatewayapi:v1"),
+        ("corsPolicy.allowOrigins", !is_old && has_patterns, "list the origins in allowOrigin"),
+        ("retries", service.retries.is_some(), "remove it, or set it in a policy of the Gateway"),
+        (
+            "trafficPolicy",
+            service.traffic_policy.is_some(),
+            "remove it, or set it in a policy of the Gateway",
+        ),
+    ] {
+        if is_said {
+            let detail = format!("provider {provider} cannot do it and it is not looked at: {detail}");
+            errors.forbidden(format!("spec.service.{field}"), detail);
+        }
+    }
+}

@@ -375,13 +375,8 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
                 "spec.analysis.stepWeights: Invalid value: [10,200]: stepWeight is what counts; the last of the list is taken for maxWeight",
             ],
         ),
-        (
-            json!({"provider": "kubernetes", "analysis": {"match": [{"headers": {"x": {"exact": "y"}}}]}}),
-            &[
-                "spec.analysis.iterations: Invalid value: 0: provider kubernetes has no weights: taken for 10",
-                "spec.analysis.match: Forbidden: provider kubernetes cannot route by conditions: it is not looked at",
-            ],
-        ),
+        // Provider kubernetes tells at each step what it cannot do.
+        (json!({"provider": "kubernetes", "analysis": {"match": [{"headers": {"x": {"exact": "y"}}}]}}), &[]),
         (
             json!({"analysis": {
                 "metrics": [{"name": "a"}, {"name": "b", "interval": "1mm"}],
@@ -389,7 +384,33 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
             }}),
             &[
                 "spec.analysis.metrics[1].interval: Invalid value: \"1mm\": time: unknown unit \"mm\" in duration \"1mm\"",
-                "spec.analysis.alerts[0].severity: Required value: without it nobody is told",
+            ],
+        ),
+        (
+            json!({"provider": "gatewayapi:v1", "service": {
+                "gatewayRefs": [{"name": "g"}], "timeout": "5s", "backendTimeout": "2s", "retries": {"attempts": 3},
+                "corsPolicy": {"allowOrigin": ["https://a.test"], "allowOrigins": [{"prefix": "https://b"}]},
+            }}),
+            &[
+                "spec.service.corsPolicy.allowOrigins: Forbidden: provider gatewayapi:v1 cannot do it and it is not looked at: list the origins in allowOrigin",
+                "spec.service.retries: Forbidden: provider gatewayapi:v1 cannot do it and it is not looked at: remove it, or set it in a policy of the Gateway",
+            ],
+        ),
+        (
+            json!({
+                "provider": "gatewayapi:v1beta1",
+                "service": {
+                    "gatewayRefs": [{"name": "g"}], "timeout": "5s", "backendTimeout": "2s",
+                    "corsPolicy": {"allowOrigins": [{"prefix": "https://b"}]}, "trafficPolicy": {"tls": {"mode": "DISABLE"}},
+                },
+                "analysis": {"sessionAffinity": {"cookieName": "a", "primaryCookieName": "b"}},
+            }),
+            &[
+                "spec.analysis.sessionAffinity.primaryCookieName: Forbidden: provider gatewayapi:v1beta1 has one cookie: it is not looked at",
+                "spec.service.timeout: Forbidden: provider gatewayapi:v1beta1 cannot do it and it is not looked at: use gatewayapi:v1",
+                "spec.service.backendTimeout: Forbidden: provider gatewayapi:v1beta1 cannot do it and it is not looked at: use gatewayapi:v1",
+                "spec.service.corsPolicy: Forbidden: provider gatewayapi:v1beta1 cannot do it and it is not looked at: use gatewayapi:v1",
+                "spec.service.trafficPolicy: Forbidden: provider gatewayapi:v1beta1 cannot do it and it is not looked at: remove it, or set it in a policy of the Gateway",
             ],
         ),
     ];
