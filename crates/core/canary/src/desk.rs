@@ -12,7 +12,7 @@ use serin_kernel::{
     Write,
 };
 
-use crate::{memory::Memory, objects::Trouble, settings::Settings, status};
+use crate::{memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs};
 
 /// Why a look does not go on.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) memory: Memory,
     answers: &'a Answers,
     saved: CanaryStatus,
+    theirs: Theirs,
     act: Act,
 }
 
@@ -67,6 +68,7 @@ impl<'a> Desk<'a> {
             why: None,
             memory,
             answers,
+            theirs: Theirs::default(),
             act: Act::default(),
         }
     }
@@ -143,9 +145,16 @@ impl<'a> Desk<'a> {
         self.act.calls.extend(calls);
     }
 
-    /// Adds writes, after those that are there.
+    /// Adds writes, after those that are there, without what is others' to set.
     pub(crate) fn write(&mut self, writes: impl IntoIterator<Item = Write>) {
-        self.act.writes.extend(writes);
+        let mut news = Vec::new();
+        for write in writes {
+            let left = self.theirs.respect(write, &mut self.memory.taken_off, |text| news.push(text));
+            self.act.writes.extend(left);
+        }
+        for text in news {
+            self.warning(text);
+        }
     }
 
     /// Puts the status into `phase`, and tells it from now on.
@@ -201,6 +210,7 @@ impl<'a> Desk<'a> {
 
     /// What shall be done.
     pub(crate) fn act(mut self) -> Act {
+        self.theirs.settle(&mut self.memory.taken_off);
         self.act.wake = Some(self.memory.wake());
         self.act.keep = serde_json::to_value(&self.memory).ok();
         self.act

@@ -31,6 +31,7 @@ mod routes;
 mod settings;
 mod status;
 mod strategy;
+mod theirs;
 
 pub use planner::CanaryPlanner;
 pub use settings::Settings;

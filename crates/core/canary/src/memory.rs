@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serin_kernel::Moment;
 
+use crate::theirs::TakenOff;
+
 /// The memory of one Canary.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,6 +20,8 @@ pub(crate) struct Memory {
     pub(crate) said: Vec<String>,
     /// The phase before the end, which the last event still tells.
     pub(crate) before: Option<String>,
+    /// What was taken off objects, and how often in a row.
+    pub(crate) taken_off: TakenOff,
 }
 
 /// How long the first look at a new Canary may wait for its target, which was perhaps created a moment before and is not
@@ -117,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again() {
-        let memory = Memory { next: 7, said: vec!["a".to_owned()], before: None };
+        let memory = Memory { next: 7, said: vec!["a".to_owned()], ..Memory::default() };
         assert_eq!(Memory::read(serde_json::to_value(&memory).ok().as_ref()), Some(memory));
         assert_eq!(Memory::read(Some(&serde_json::json!(3))), None);
     }

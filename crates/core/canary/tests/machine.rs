@@ -20,6 +20,8 @@ mod properties;
 mod rivals;
 #[path = "look/servers.rs"]
 mod servers;
+#[path = "look/theirs.rs"]
+mod theirs;
 #[path = "look/transcripts.rs"]
 mod transcripts;
 

@@ -180,7 +180,9 @@ fn adopted(provider: &str, route: &Value) -> (Cluster, Vec<Value>) {
         "spec": {"selector": {"app": "podinfo", "tier": "web"}, "ports": [{"name": "web", "port": 80, "targetPort": 9898}]},
     });
     let users = vec![service, route.clone()];
-    users.iter().for_each(|object| assert!(world.put(object).is_some(), "{object}"));
+    for object in &users {
+        assert!(world.put(object).is_some(), "{object}");
+    }
     let mut cluster = Cluster::new(world);
     cluster.is_guarded = false;
     assert!(cluster.until(Duration::from_mins(1), |it| it.phase() == "Initialized"), "{:#?}", cluster.seen);
