@@ -12,7 +12,9 @@ use serin_kernel::{
     Write,
 };
 
-use crate::{memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs};
+use crate::{
+    memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs, words::Granted,
+};
 
 /// Why a look does not go on.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) why: Option<String>,
     /// What is kept for the next look.
     pub(crate) memory: Memory,
+    /// What persons' words allow in this run.
+    pub(crate) granted: Granted,
     answers: &'a Answers,
     saved: CanaryStatus,
     theirs: Theirs,
@@ -67,6 +71,7 @@ impl<'a> Desk<'a> {
             status,
             why: None,
             memory,
+            granted: Granted::default(),
             answers,
             theirs: Theirs::default(),
             act: Act::default(),

@@ -4,7 +4,10 @@ use serin_api::flagger::{CanaryPhase, CanaryWebhook, HookKind};
 use serin_kernel::{Call, EventType, Question};
 use serin_notify::Told;
 
-use crate::desk::{Desk, Halt};
+use crate::{
+    desk::{Desk, Halt},
+    look::words,
+};
 
 impl Desk<'_> {
     /// Asks the hooks of `kind` one after the other, telling them `phase`, until one says no: that one and why it does, or
@@ -18,6 +21,10 @@ impl Desk<'_> {
         let Some(analysis) = self.canary.spec.analysis.as_ref() else { return Ok(Ok(())) };
         for (index, hook) in analysis.webhooks.iter().enumerate() {
             if hook.hook_kind() != Some(kind) {
+                continue;
+            }
+            if let Some(by) = self.granted.opens(hook).map(words::by) {
+                self.normal(format!("{} check {} approved {by}", capital(kind), hook.name));
                 continue;
             }
             match self.hook(index, hook, phase)? {
@@ -55,6 +62,12 @@ pub(crate) fn event_calls(desk: &Desk<'_>, kind: EventType, message: &str) -> Ve
     let told = Told { message, kind, at: desk.now };
     let call = |hook: &CanaryWebhook| serin_notify::event(hook, desk.canary, text(desk.told), &told).ok();
     listeners.iter().filter_map(call).collect()
+}
+
+/// The type of a hook at the beginning of a sentence.
+fn capital(kind: HookKind) -> String {
+    let mut letters = kind.as_str().chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 fn text(phase: Option<CanaryPhase>) -> &'static str {

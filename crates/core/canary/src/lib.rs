@@ -32,6 +32,7 @@ mod settings;
 mod status;
 mod strategy;
 mod theirs;
+pub mod words;
 
 pub use planner::CanaryPlanner;
 pub use settings::Settings;

@@ -20,6 +20,7 @@ use crate::{
     release, rivals,
     settings::Settings,
     status,
+    words::{self, Word},
 };
 
 /// Problems that a message names; the rest are counted.
@@ -67,6 +68,13 @@ impl Planner for CanaryPlanner {
             memory.advance(now, interval);
         } else if is_going || self.is_news(observed, &read.value, now) {
             memory.restart(now, interval);
+        } else if let Some(is_now) = self.word(observed, &read.value, &read.problems) {
+            if !is_now {
+                let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+                look::words::hear(&mut desk);
+                return Plan::Act(desk.act());
+            }
+            memory.restart(now, interval);
         } else {
             let keep = serde_json::to_value(&memory).ok();
             return Plan::Act(Act { wake: Some(memory.wake()), keep, ..Act::default() });
@@ -82,6 +90,7 @@ impl Planner for CanaryPlanner {
             Ok(())
         } else {
             status::refuse(&mut desk.status, None, now);
+            look::words::hear(&mut desk);
             release::mark(&mut desk);
             look::look(&mut desk)
         };
@@ -89,6 +98,9 @@ impl Planner for CanaryPlanner {
             Err(Halt::Ask(ask)) => Plan::Ask(vec![*ask]),
             Ok(()) | Err(Halt::Over) => {
                 desk.save();
+                if !words::has_run(desk.status.phase) {
+                    look::words::forget(&mut desk);
+                }
                 Plan::Act(desk.act())
             }
         }
@@ -117,8 +129,8 @@ impl Planner for CanaryPlanner {
 }
 
 impl CanaryPlanner {
-    /// Whether something has happened that does not wait for the next look: a new version, or a primary that is ready for the
-    /// first time.
+    /// Whether something has happened that does not wait for the next look: a new version, a primary that is ready for the
+    /// first time, or pods that a person's word has waited for.
     fn is_news(&self, observed: &Observed, canary: &Canary, now: Moment) -> bool {
         if canary.spec.suspend {
             return false;
@@ -133,8 +145,29 @@ impl CanaryPlanner {
                 news::has_changed(&canary.status, &target).unwrap_or(false)
                     && objects_own(&canary.status.last_applied_spec)
             }
+            Some(Phase::Progressing | Phase::WaitingPromotion | Phase::Waiting) => {
+                let text = observed.object.meta().annotations.get(words::GRANTED);
+                let granted = text.and_then(|text| words::Granted::parse(text));
+                let of_now = granted.filter(|it| it.revision == target.revision());
+                of_now.is_some_and(|granted| waits_for_pods_no_more(&granted, canary, &target, now))
+            }
             _ => false,
         }
+    }
+
+    /// Whether a person's word waits to be heard, and whether it does not wait for the next look.
+    fn word(&self, observed: &Observed, canary: &Canary, unread: &[Problem]) -> Option<bool> {
+        let text = observed.object.meta().annotations.get(words::WORD)?;
+        // One that cannot be heard now waits for the next look.
+        let target = Target::look(observed, canary, &self.settings.objects).ok()?;
+        if self.problem(canary, unread).is_some() {
+            return None;
+        }
+        let is_now = |word: Word| {
+            word.revision == target.revision()
+                && matches!(words::effect(canary, &word), Ok(words::Effect::Now(_)))
+        };
+        Some(Word::parse(text).is_ok_and(is_now))
     }
 
     /// Why the Canary cannot be run.
@@ -153,6 +186,19 @@ impl CanaryPlanner {
 /// Whether the hash is of this planner's making: one of another controller is taken over at a look, and is no news before.
 fn objects_own(hash: &str) -> bool {
     crate::objects::is_own_hash(hash)
+}
+
+/// Whether what a person has called for can be done now that pods are there.
+fn waits_for_pods_no_more(
+    granted: &words::Granted,
+    canary: &Canary,
+    target: &Target<'_>,
+    now: Moment,
+) -> bool {
+    let has_primary = target.primary_ready(now) == Readiness::Ready;
+    let has_canary = !target.is_zero() && target.canary_ready(now) == Readiness::Ready;
+    let is_running = canary.status.phase != Some(Phase::Waiting);
+    has_primary && (granted.abort.is_some() || (granted.promote.is_some() && is_running && has_canary))
 }
 
 fn interval(canary: &Canary) -> Duration {

@@ -24,6 +24,8 @@ mod servers;
 mod theirs;
 #[path = "look/transcripts.rs"]
 mod transcripts;
+#[path = "look/words.rs"]
+mod words;
 
 #[path = "objects/configs.rs"]
 mod configs;

@@ -2,7 +2,18 @@
 
 use serin_api::flagger::{CanaryPhase as Phase, CanaryWebhook, HookKind, Severity};
 
+use super::words;
 use crate::desk::{Desk, Halt};
+
+/// Whether a person has called the run off.
+pub(super) fn is_aborted(desk: &mut Desk<'_>) -> bool {
+    use Phase::{Progressing, Waiting, WaitingPromotion};
+    let is_open = matches!(desk.status.phase, Some(Progressing | Waiting | WaitingPromotion));
+    let Some(by) = desk.granted.abort.as_deref().filter(|_| is_open).map(words::by) else { return false };
+    desk.warning(format!("Rolling back {} aborted {by}", desk.called()));
+    desk.alert(Severity::Warn, &format!("Rolling back, aborted {by}"), false);
+    true
+}
 
 /// Whether somebody has taken the run back. Asked also while a version waits for its start (Flagger's documentation says so,
 /// Flagger does not: defect 5).

@@ -6,7 +6,7 @@ use serin_api::flagger::{
 use serin_kernel::{Reading, Weight};
 use serin_traffic::Split;
 
-use super::{Stage, is_plain, news};
+use super::{Stage, is_plain, news, words};
 use crate::{
     desk::{Desk, Halt},
     strategy::{self, percent},
@@ -17,6 +17,15 @@ pub(super) fn promote(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt
     copy(desk, stage)?;
     desk.enter(Phase::Promoting);
     Ok(())
+}
+
+/// A person has called for it: the rest of the analysis is left out, and everything else goes its ordinary way.
+pub(super) fn promote_by_word(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    let by = words::by(desk.granted.promote.as_deref().unwrap_or_default());
+    desk.normal(format!("Promoting {} called {by}, skipping the rest of the analysis", desk.called()));
+    let text = format!("Promotion called {by}, skipping the rest of the analysis.");
+    desk.alert(Severity::Info, &text, false);
+    promote(desk, stage)
 }
 
 fn copy(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
@@ -67,7 +76,8 @@ fn settle(desk: &mut Desk<'_>) {
 
 /// All traffic is at the primary: the new version's own pods go.
 pub(super) fn finalising(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
-    succeed(desk, stage, "completed")?;
+    let how = if desk.granted.promote.is_some() { "skipped" } else { "completed" };
+    succeed(desk, stage, how)?;
     desk.normal(format!("Promotion completed! Scaling down {}", desk.target()));
     desk.alert(Severity::Info, "Canary analysis completed successfully, promotion finished.", false);
     Ok(())
@@ -91,7 +101,7 @@ fn succeed(desk: &mut Desk<'_>, stage: &Stage<'_>, how: &str) -> Result<(), Halt
     desk.told = Some(Phase::Succeeded);
     after(desk, Phase::Succeeded)?;
     desk.status.last_promoted_spec.clone_from(&desk.status.last_applied_spec);
-    if how == "skipped" {
+    if desk.canary.spec.skip_analysis {
         news::record(desk, &stage.target)?;
         desk.status.last_promoted_spec.clone_from(&desk.status.last_applied_spec);
     }
@@ -101,6 +111,15 @@ fn succeed(desk: &mut Desk<'_>, stage: &Stage<'_>, how: &str) -> Result<(), Halt
     count(desk, "flagger_canary_successes_total", how);
     desk.measure_weights(Split::PRIMARY);
     Ok(())
+}
+
+/// A person has called the run off. As at every roll back, users go to a primary that can take them: it is waited for also
+/// where nothing is analysed.
+pub(super) fn abort(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    if !super::carries_the_users(desk, stage) {
+        super::primary_is_ready(desk, stage)?;
+    }
+    roll_back(desk, stage)
 }
 
 /// Takes the new version back. Users never go to a primary that cannot take them: then everything stays with the new version.

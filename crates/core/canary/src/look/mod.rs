@@ -9,6 +9,7 @@ mod finish;
 pub(crate) mod news;
 mod prepare;
 mod start;
+pub(crate) mod words;
 
 use serin_api::flagger::{CanaryPhase as Phase, Provider};
 use serin_kernel::Reading;
@@ -87,6 +88,9 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
     if may_restart && desk.must(news::has_changed(&desk.status, &stage.target))? {
         return start::restart(desk, &stage);
     }
+    if confirm::is_aborted(desk) {
+        return finish::abort(desk, &stage);
+    }
     canary_is_ready(desk, &stage)?;
     if desk.canary.spec.skip_analysis {
         return finish::skip(desk, &stage);
@@ -94,6 +98,7 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
     match desk.status.phase {
         Some(Phase::Promoting) => finish::promoting(desk, &stage),
         Some(Phase::Finalising) => finish::finalising(desk, &stage),
+        _ if desk.granted.promote.is_some() => finish::promote_by_word(desk, &stage),
         _ => analyse::analyse(desk, &stage),
     }
 }

@@ -3,7 +3,7 @@
 use serin_api::flagger::{CanaryPhase as Phase, HookKind, Severity};
 use serin_traffic::Split;
 
-use super::{Stage, confirm, is_running, news};
+use super::{Stage, confirm, is_running, news, words};
 use crate::{
     desk::{Desk, Halt},
     objects::Target,
@@ -37,7 +37,7 @@ pub(super) fn is_due(desk: &mut Desk<'_>, target: &Target<'_>) -> Result<bool, H
 
 /// Begins a run, if those who are asked agree.
 pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
-    if confirm::is_taken_back(desk)? {
+    if confirm::is_aborted(desk) || confirm::is_taken_back(desk)? {
         news::record(desk, &stage.target)?;
         desk.reset();
         desk.enter(Phase::Failed);
@@ -67,6 +67,8 @@ pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
 
 /// Begins a run anew, because there is a newer version.
 pub(super) fn restart(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    // Before anything else: what was said is not for this version, also when only its configuration differs.
+    words::forget(desk);
     desk.normal(format!("New revision detected! Restarting analysis for {}", desk.target()));
     scale_up(desk, stage);
     if !super::carries_the_users(desk, stage) {

@@ -18,10 +18,10 @@ const RUNS: u64 = 20;
 const EVENTS: u64 = 14;
 
 /// Numbers from a seed.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -29,13 +29,13 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % sides
     }
 
-    fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
+    pub(crate) fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
         all[usize::try_from(self.roll(all.len() as u64)).unwrap()].clone()
     }
 }
 
 /// A Deployment `name` and a Canary of it with one of the routers and one of the strategies.
-fn drawn(dice: &mut Dice, name: &str) -> Cluster {
+pub(crate) fn drawn(dice: &mut Dice, name: &str) -> Cluster {
     let provider = dice.one_of(&["kubernetes", "istio", "nginx", "gatewayapi:v1"]);
     let mut analysis = match dice.roll(4) {
         0 => json!({"iterations": 1 + dice.roll(3)}),
@@ -102,7 +102,7 @@ fn drawn(dice: &mut Dice, name: &str) -> Cluster {
     cluster
 }
 
-fn edit(cluster: &mut Cluster, name: &str, edit: impl FnOnce(&mut Value)) {
+pub(crate) fn edit(cluster: &mut Cluster, name: &str, edit: impl FnOnce(&mut Value)) {
     cluster.world.edit(kinds::DEPLOYMENT, name, |object| {
         edit(object);
         let generation = object["metadata"]["generation"].as_i64().unwrap();
@@ -111,7 +111,7 @@ fn edit(cluster: &mut Cluster, name: &str, edit: impl FnOnce(&mut Value)) {
 }
 
 /// Something happens: an author, a server, pods, the controller itself.
-fn happen(cluster: &mut Cluster, dice: &mut Dice) {
+pub(crate) fn happen(cluster: &mut Cluster, dice: &mut Dice) {
     let name = cluster.world.canary["metadata"]["name"].as_str().unwrap().to_owned();
     match dice.roll(9) {
         0..=2 => {
@@ -141,7 +141,7 @@ fn happen(cluster: &mut Cluster, dice: &mut Dice) {
 }
 
 /// Everything is allowed and good from now on, so that every run ends.
-fn calm(cluster: &mut Cluster) {
+pub(crate) fn calm(cluster: &mut Cluster) {
     cluster.servers.hooks = [("rollback".to_owned(), vec![403])].into();
     cluster.servers.rate = Some(100.0);
     cluster.world.canary["spec"]["suspend"] = json!(false);
@@ -149,13 +149,13 @@ fn calm(cluster: &mut Cluster) {
 }
 
 /// The last events, each once in a row.
-fn short(cluster: &Cluster) -> Vec<&String> {
+pub(crate) fn short(cluster: &Cluster) -> Vec<&String> {
     let mut events: Vec<_> = cluster.seen.events.iter().collect();
     events.dedup();
     events.split_off(events.len().saturating_sub(25))
 }
 
-fn is_at_rest(cluster: &Cluster) -> bool {
+pub(crate) fn is_at_rest(cluster: &Cluster) -> bool {
     ["Initialized", "Succeeded", "Failed"].contains(&cluster.phase())
 }
 
