@@ -12,9 +12,7 @@ use serin_kernel::{
     Write,
 };
 
-use crate::{
-    memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs, words::Granted,
-};
+use crate::{memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs, words::Granted};
 
 /// Why a look does not go on.
 #[derive(Debug)]
@@ -45,6 +43,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) memory: Memory,
     /// What persons' words allow in this run.
     pub(crate) granted: Granted,
+    /// Whether the users whom the last look led elsewhere have left.
+    pub(crate) have_left: bool,
     answers: &'a Answers,
     saved: CanaryStatus,
     theirs: Theirs,
@@ -72,6 +72,7 @@ impl<'a> Desk<'a> {
             why: None,
             memory,
             granted: Granted::default(),
+            have_left: false,
             answers,
             theirs: Theirs::default(),
             act: Act::default(),
@@ -124,6 +125,17 @@ impl<'a> Desk<'a> {
         Err(Halt::Over)
     }
 
+    /// Waits until users have left the pods that shall go; the look ends here and goes on then. `are_led` says that they were
+    /// led elsewhere before this look: a write that was refused has led nobody.
+    pub(crate) fn until_users_have_left(&mut self, are_led: bool) -> Result<(), Halt> {
+        if are_led && self.have_left {
+            return Ok(());
+        }
+        self.memory.let_leave(self.now);
+        self.because("users are led elsewhere, and proxies hear of it later");
+        Err(Halt::Over)
+    }
+
     /// What came of a step, or tells its trouble and ends the look.
     pub(crate) fn must<T>(&mut self, done: Result<T, Trouble>) -> Result<T, Halt> {
         done.or_else(|trouble| self.stop(trouble.to_string()))
@@ -171,6 +183,11 @@ impl<'a> Desk<'a> {
     /// Says in the condition why there were no values; says no more of it where nothing is known.
     pub(crate) fn explain(&mut self) {
         status::explain(&mut self.status, &self.canary.spec.target_ref.kind, self.why.as_deref(), self.now);
+    }
+
+    /// How many writes there are so far.
+    pub(crate) fn writes(&self) -> usize {
+        self.act.writes.len()
     }
 
     /// Starts counting anew.

@@ -22,11 +22,19 @@ pub(crate) struct Memory {
     pub(crate) before: Option<String>,
     /// What was taken off objects, and how often in a row.
     pub(crate) taken_off: TakenOff,
+    /// Until when users may still come to where they were led before, in milliseconds since 1970.
+    leaving: Option<i64>,
+    /// Whether the run is being rolled back, and waits for its users to leave.
+    pub(crate) is_rolling_back: bool,
 }
 
 /// How long the first look at a new Canary may wait for its target, which was perhaps created a moment before and is not
 /// seen yet.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it takes at most until every proxy has heard that users are led elsewhere. Pods that they may still be sent to stay
+/// that long: some seconds are what busy proxies were seen to take, and cost nobody anything.
+pub(crate) const LEAVE: Duration = Duration::from_secs(5);
 
 /// Milliseconds since 1970.
 fn millis(moment: Moment) -> i64 {
@@ -43,12 +51,16 @@ impl Memory {
         kept.and_then(|kept| Self::deserialize(kept).ok())
     }
 
-    /// The first memory of a Canary: it is looked at soon, or within one `interval` if it `is_known` from before a restart.
+    /// The first memory of a Canary: it is looked at soon, or within one `interval` if it `is_known` from before a restart; then
+    /// users may be leaving whom the last look before it has led elsewhere.
     pub(crate) fn begin(uid: &str, now: Moment, interval: Duration, is_known: bool) -> Self {
         let spread = uid.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        let within = u64::try_from(whole_millis(interval)).unwrap_or(0).max(1);
-        let wait =
-            if is_known { i64::try_from(spread % within).unwrap_or(0) } else { whole_millis(PATIENCE) };
+        let within = u64::try_from(whole_millis(interval) - whole_millis(LEAVE)).unwrap_or(0).max(1);
+        let wait = if is_known {
+            whole_millis(LEAVE) + i64::try_from(spread % within).unwrap_or(0)
+        } else {
+            whole_millis(PATIENCE)
+        };
         Self { next: millis(now).saturating_add(wait), ..Self::default() }
     }
 
@@ -72,9 +84,25 @@ impl Memory {
         self.next = millis(now) + whole_millis(interval).max(1);
     }
 
+    /// From now on users leave: nothing is looked at before they have.
+    pub(crate) fn let_leave(&mut self, now: Moment) {
+        self.leaving = Some(millis(now) + whole_millis(LEAVE));
+    }
+
+    /// Whether users are leaving. A clock that went back holds nobody up for longer.
+    pub(crate) fn is_leaving(&self, now: Moment) -> bool {
+        self.leaving.is_some_and(|until| (1..=whole_millis(LEAVE)).contains(&(until - millis(now))))
+    }
+
+    /// Whether users were leaving, and have left by now; told once.
+    pub(crate) fn take_left(&mut self, now: Moment) -> bool {
+        !self.is_leaving(now) && self.leaving.take().is_some()
+    }
+
     /// When the next look is due.
     pub(crate) fn wake(&self) -> Moment {
-        Moment::EPOCH.plus(Duration::from_millis(u64::try_from(self.next).unwrap_or(0)))
+        let next = self.leaving.map_or(self.next, |until| until.min(self.next));
+        Moment::EPOCH.plus(Duration::from_millis(u64::try_from(next).unwrap_or(0)))
     }
 }
 
@@ -106,7 +134,7 @@ mod tests {
         let waits: std::collections::BTreeSet<_> =
             (0..100).map(|n| Memory::begin(&format!("uid-{n}"), at(0), TEN, true).wake()).collect();
         assert!(50 < waits.len());
-        assert!(waits.iter().all(|wait| (at(0)..at(10_000)).contains(wait)));
+        assert!(waits.iter().all(|wait| (at(5_000)..at(10_000)).contains(wait)));
         assert!(Memory::begin("u", at(0), TEN, false).is_due(at(0).plus(PATIENCE), TEN));
     }
 
@@ -120,8 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn users_have_left_once_and_a_clock_that_goes_back_keeps_nobody() {
+        let mut memory = Memory { next: 1_060_000, ..Memory::default() };
+        assert!(!memory.take_left(at(0)));
+        memory.let_leave(at(20_000));
+        assert!(memory.is_leaving(at(24_999)) && !memory.take_left(at(24_999)));
+        assert_eq!(memory.wake(), at(25_000));
+        assert!(!memory.is_leaving(at(0)));
+        assert!(memory.take_left(at(25_000)) && !memory.take_left(at(25_000)));
+        assert_eq!(memory.wake(), at(60_000));
+    }
+
+    #[test]
     fn what_is_kept_is_read_again() {
-        let memory = Memory { next: 7, said: vec!["a".to_owned()], ..Memory::default() };
+        let memory = Memory { next: 7, said: vec!["a".to_owned()], leaving: Some(8), ..Memory::default() };
         assert_eq!(Memory::read(serde_json::to_value(&memory).ok().as_ref()), Some(memory));
         assert_eq!(Memory::read(Some(&serde_json::json!(3))), None);
     }

@@ -64,9 +64,13 @@ impl Planner for CanaryPlanner {
         let kept = Memory::read(observed.kept.as_ref());
         let is_known = !matches!(read.value.status.phase, None | Some(Phase::Initializing));
         let mut memory = kept.unwrap_or_else(|| Memory::begin(&meta.uid, now, interval, is_known));
-        if memory.is_due(now, interval) {
+        let have_left = memory.take_left(now);
+        if memory.is_leaving(now) {
+            let keep = serde_json::to_value(&memory).ok();
+            return Plan::Act(Act { wake: Some(memory.wake()), keep, ..Act::default() });
+        } else if memory.is_due(now, interval) {
             memory.advance(now, interval);
-        } else if is_going || self.is_news(observed, &read.value, now) {
+        } else if have_left || is_going || self.is_news(observed, &read.value, now) {
             memory.restart(now, interval);
         } else if let Some(is_now) = self.word(observed, &read.value, &read.problems) {
             if !is_now {
@@ -80,6 +84,7 @@ impl Planner for CanaryPlanner {
             return Plan::Act(Act { wake: Some(memory.wake()), keep, ..Act::default() });
         }
         let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+        desk.have_left = have_left;
         let done = if is_going {
             release::release(&mut desk)
         } else if let Some(why) = self.problem(&read.value, &read.problems) {

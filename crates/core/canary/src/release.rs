@@ -1,7 +1,7 @@
 //! The end of a Canary: what it took over goes back, so that deleting it takes nothing from users.
 
 use serin_api::flagger::CanaryPhase as Phase;
-use serin_kernel::{Change, Write};
+use serin_kernel::{Change, EventType, Write};
 
 use crate::{
     desk::{Desk, Halt},
@@ -42,6 +42,7 @@ pub(crate) fn release(desk: &mut Desk<'_>) -> Result<(), Halt> {
         desk.memory.before = desk.told.map(|phase| phase.as_str().to_owned());
         desk.enter(Phase::Terminating);
         desk.save();
+        desk.have_left = false;
     }
     if !give_back(desk)? {
         return Ok(());
@@ -56,7 +57,7 @@ pub(crate) fn release(desk: &mut Desk<'_>) -> Result<(), Halt> {
 
 /// Gives back what is next; whether that was all.
 fn give_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
-    let taken = rivals::taken(desk);
+    let (taken, before) = (rivals::taken(desk), desk.writes());
     // The target is another Canary's, which runs on.
     if taken.as_ref().is_some_and(Taken::is_target) {
         return Ok(true);
@@ -77,7 +78,8 @@ fn give_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
         // There is nobody to wait for; what leads to it is given back all the same.
         Err(trouble) => {
             let target = Target::remains(observed, canary, settings);
-            desk.warning(format!("{trouble}; Services and routes are given back without it"));
+            let text = format!("{trouble}; Services and routes are given back without it");
+            desk.once(EventType::Warning, text);
             desk.write(target.services_back());
             target
         }
@@ -85,6 +87,8 @@ fn give_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
     if taken.is_none() {
         let writes = Routes::new(desk, &target).finalize(desk)?;
         desk.write(writes);
+        // The primary goes with the Canary.
+        desk.until_users_have_left(before == desk.writes())?;
     }
     Ok(true)
 }

@@ -14,6 +14,8 @@ mod course;
 mod explained;
 #[path = "look/guard.rs"]
 mod guard;
+#[path = "look/leftover.rs"]
+mod leftover;
 #[path = "look/properties.rs"]
 mod properties;
 #[path = "look/rivals.rs"]

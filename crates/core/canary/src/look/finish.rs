@@ -86,6 +86,9 @@ pub(super) fn finalising(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), H
 /// Promotes without analysis.
 pub(super) fn skip(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     stage.routes.set(desk, Split::PRIMARY)?;
+    if has_users(desk, stage) {
+        desk.until_users_have_left(false)?;
+    }
     copy(desk, stage)?;
     let writes = desk.must(stage.target.sync_scaler())?;
     desk.write(writes);
@@ -127,9 +130,25 @@ pub(super) fn roll_back(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Ha
     if super::carries_the_users(desk, stage) {
         return keep_with_canary(desk, stage);
     }
-    let before = desk.told;
     stage.routes.set(desk, Split::PRIMARY)?;
     desk.measure_weights(Split::PRIMARY);
+    if has_users(desk, stage) {
+        desk.memory.is_rolling_back = true;
+        desk.explain();
+        desk.until_users_have_left(false)?;
+    }
+    take_away(desk, stage)
+}
+
+/// Whether users come to pods that are about to go: those stay until all have heard of the new way.
+fn has_users(desk: &Desk<'_>, stage: &Stage<'_>) -> bool {
+    !is_plain(desk) && stage.live.canary != Weight::NONE && !stage.target.to_zero().is_empty()
+}
+
+/// The end of a roll back, when nobody is led to the new version any more.
+pub(super) fn take_away(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    desk.memory.is_rolling_back = false;
+    let before = desk.told;
     desk.told = Some(Phase::Failed);
     desk.warning(format!("Canary failed! Scaling down {}", desk.called()));
     desk.write(stage.target.pause_scaler());

@@ -12,7 +12,7 @@ mod start;
 pub(crate) mod words;
 
 use serin_api::flagger::{CanaryPhase as Phase, Provider};
-use serin_kernel::Reading;
+use serin_kernel::{Reading, Weight};
 use serin_traffic::Split;
 
 use crate::{
@@ -77,6 +77,15 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
         Err(why) => return desk.stop(why),
     };
     let stage = Stage { target, routes, live };
+    if desk.memory.is_rolling_back && is_running(desk.status.phase) {
+        // A version that has come meanwhile is no part of what failed, and a refused write has led nobody back.
+        let is_same = !desk.must(news::has_changed(&desk.status, &stage.target))?;
+        if is_same && stage.live.canary == Weight::NONE {
+            desk.why = crate::status::explanation(&desk.status, &desk.canary.spec.target_ref.kind);
+            return finish::take_away(desk, &stage);
+        }
+        desk.memory.is_rolling_back = false;
+    }
     if !desk.canary.spec.skip_analysis && !carries_the_users(desk, &stage) {
         primary_is_ready(desk, &stage)?;
     }

@@ -33,18 +33,18 @@ pub(super) fn prepare<'a>(desk: &mut Desk<'a>) -> Result<(Target<'a>, Routes), H
     primary(desk, &target, is_first)?;
     let writes = desk.must(target.create_scaler())?;
     desk.write(writes);
-    if is_first {
-        desk.write(target.pause_scaler());
-    }
+    let before = desk.writes();
     let writes = desk.must(target.apex())?;
     desk.write(writes);
-    if is_first {
-        desk.write(target.to_zero());
-    }
     if !is_mesh_first {
         routes.reconcile(desk)?;
     }
     if is_first {
+        if !target.to_zero().is_empty() {
+            desk.until_users_have_left(before == desk.writes())?;
+        }
+        desk.write(target.pause_scaler());
+        desk.write(target.to_zero());
         initialized(desk, &target)?;
     }
     Ok((target, routes))

@@ -13,6 +13,8 @@ use serin_notify::Recipient;
 
 use crate::{servers::Servers, world::World};
 
+/// How long a proxy may take to hear of a new way.
+const LEAVE: Duration = Duration::from_secs(5);
 /// Passes that may follow each other at one moment.
 const PASSES_MAX: usize = 12;
 /// Questions that may follow each other in one pass.
@@ -56,6 +58,8 @@ pub(crate) struct Cluster {
     /// Whether every state between two writes must be one that serves the users.
     pub(crate) is_guarded: bool,
     planner: CanaryPlanner,
+    /// When users were last led to a Deployment.
+    led: BTreeMap<String, Moment>,
     kept: Option<Value>,
     refused: Option<Refused>,
     wake: Option<Moment>,
@@ -80,6 +84,7 @@ impl Cluster {
             pods_take: Duration::from_secs(3),
             is_guarded: true,
             planner: CanaryPlanner::new(settings),
+            led: BTreeMap::new(),
             kept: None,
             refused: None,
             wake: None,
@@ -195,6 +200,9 @@ impl Cluster {
     fn write(&mut self, write: Write) {
         let (key, is_status) = (write.target.clone(), matches!(write.change, Change::MergeStatus(_)));
         let told = format!("{write:?}");
+        let users = crate::guard::led(&self.world).into_iter().map(|(_, name)| (name, self.now));
+        self.led.extend(users);
+        let had_pods = self.has_pods(&key);
         let is_another = matches!(&write.change, Change::Merge(patch) if patch.get("spec").is_some());
         self.world.apply(write);
         if is_another && let Some(object) = self.world.objects.get_mut(&key) {
@@ -212,6 +220,11 @@ impl Cluster {
             let states = self.seen.routes.entry((key.kind.kind.to_owned(), key.name.clone())).or_default();
             states.push(weights(object));
         }
+        let is_left = |at: &Moment| at.plus(LEAVE) <= self.now;
+        let is_taken = self.is_guarded && had_pods && !self.has_pods(&key);
+        if is_taken && !self.led.get(&key.name).is_none_or(is_left) {
+            panic!("users may still come to the pods that are taken away by {told}\nin {}", self.status());
+        }
         if self.is_guarded
             && let Some(why) = crate::guard::unserved(&self.world)
         {
@@ -221,6 +234,11 @@ impl Cluster {
                 self.seen.events.iter().rev().take(25).collect::<Vec<_>>()
             );
         }
+    }
+
+    fn has_pods(&self, key: &Key) -> bool {
+        let wanted = self.world.objects.get(key).and_then(|it| it.pointer("/spec/replicas")?.as_i64());
+        key.kind == kinds::DEPLOYMENT && 0 < wanted.unwrap_or(0)
     }
 
     /// Passes until nothing more is to be written at this moment, as an engine does that sees its own writes.

@@ -182,6 +182,11 @@ fn change(cluster: &mut Cluster, input: &Value) {
         let key = cluster.world.key(kinds::DEPLOYMENT, name);
         cluster.world.objects.get_mut(&key).unwrap()
     };
+    patched(object, patch);
+}
+
+/// Makes a recorded patch of either form.
+pub(crate) fn patched(object: &mut Value, patch: &Value) {
     for step in patch.as_array().into_iter().flatten() {
         let place = step["path"].as_str().unwrap();
         let (parent, field) = place.rsplit_once('/').unwrap();

@@ -8,8 +8,18 @@ use serin_kernel::Kind;
 
 use crate::world::World;
 
-/// Who of the users would reach no pods now; none when all do. A Service leads to the Deployment with its selector.
+/// Who of the users would reach no pods now; none when all do.
 pub(crate) fn unserved(world: &World) -> Option<String> {
+    led(world).into_iter().find_map(|(service, name)| {
+        let deployment = there(world, kinds::DEPLOYMENT, &name)?;
+        let has = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0) != 0;
+        let is_served = has("/spec/replicas") && has("/status/availableReplicas");
+        (!is_served).then(|| format!("users of {service} reach no pods of {name}: {}", deployment["status"]))
+    })
+}
+
+/// The Deployments that users are led to, each with the Service: that with the Service's selector.
+pub(crate) fn led(world: &World) -> Vec<(String, String)> {
     let apex = world.canary["spec"]["service"]["name"].as_str();
     let apex = apex.or(world.canary["spec"]["targetRef"]["name"].as_str()).unwrap();
     let mut services: BTreeSet<String> = [apex.to_owned()].into();
@@ -23,15 +33,12 @@ pub(crate) fn unserved(world: &World) -> Option<String> {
     if mark("canary") == "true" && (is_matched || !["", "0"].contains(&mark("canary-weight"))) {
         services.insert(format!("{apex}-canary"));
     }
-    services.iter().find_map(|service| {
-        let object = there(world, kinds::SERVICE, service)?;
-        let selector = object["spec"]["selector"]["app"].as_str()?;
-        let deployment = there(world, kinds::DEPLOYMENT, selector)?;
-        let has = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0) != 0;
-        let is_served = has("/spec/replicas") && has("/status/availableReplicas");
-        (!is_served)
-            .then(|| format!("users of {service} reach no pods of {selector}: {}", deployment["status"]))
-    })
+    let selected = services.into_iter().filter_map(|service| {
+        let object = there(world, kinds::SERVICE, &service)?;
+        let selector = object["spec"]["selector"]["app"].as_str()?.to_owned();
+        Some((service, selector))
+    });
+    selected.collect()
 }
 
 fn there(world: &World, kind: Kind, name: &str) -> Option<Value> {

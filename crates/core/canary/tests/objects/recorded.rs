@@ -17,14 +17,16 @@ pub(crate) struct Run {
     pub(crate) objects: BTreeMap<(String, String), Vec<Value>>,
 }
 
+/// The folders in a folder, in their order.
+pub(crate) fn folders(path: &Path) -> Vec<std::path::PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    paths
+}
+
 fn runs() -> Vec<Run> {
     let Some(root) = serin_needs::shared("recorded/flagger") else { return Vec::new() };
-    let folders = |path: &Path| {
-        let mut paths: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| path.is_dir());
-        paths.sort();
-        paths
-    };
     let scenarios = folders(&root).into_iter().flat_map(|provider| folders(&provider));
     let runs: Vec<Run> =
         scenarios.filter(|path| path.join("inputs.yaml").exists()).map(|path| read(&root, &path)).collect();

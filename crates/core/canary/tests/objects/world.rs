@@ -7,7 +7,7 @@ use serin_api::{flagger::Canary, kinds};
 use serin_canary::objects::{ObjectSettings, Target, Trouble};
 use serin_kernel::{Change, Key, Kind, Object, Observed, Precondition, Write};
 
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 34] = [
     kinds::DEPLOYMENT,
     kinds::DAEMON_SET,
     kinds::REPLICA_SET,
@@ -26,9 +26,26 @@ const KINDS: [Kind; 18] = [
     kinds::ISTIO_VIRTUAL_SERVICE,
     kinds::ISTIO_DESTINATION_RULE,
     kinds::HTTP_ROUTE,
+    kinds::HTTP_ROUTE_V1BETA1,
+    kinds::TRAEFIK_SERVICE,
+    kinds::HTTP_PROXY,
+    kinds::TRAFFIC_SPLIT_V1ALPHA1,
+    kinds::TRAFFIC_SPLIT_V1ALPHA2,
+    kinds::TRAFFIC_SPLIT_V1ALPHA3,
+    kinds::APISIX_ROUTE,
+    kinds::ROUTE_TABLE,
+    kinds::UPSTREAM,
+    kinds::TRAFFIC_ROUTE,
+    kinds::APP_MESH_VIRTUAL_NODE_V1BETA1,
+    kinds::APP_MESH_VIRTUAL_SERVICE_V1BETA1,
+    kinds::APP_MESH_VIRTUAL_NODE,
+    kinds::APP_MESH_VIRTUAL_ROUTER,
+    kinds::APP_MESH_VIRTUAL_SERVICE,
+    kinds::KEPTN_METRIC,
 ];
 
 /// Objects by key, and the Canary that is planned for.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) objects: BTreeMap<Key, Value>,
     pub(crate) canary: Value,
