@@ -185,8 +185,10 @@ fn an_abort_takes_the_version_back_at_once() {
         }
         say(&mut course.cluster, "abort");
         let cluster = &mut course.cluster;
-        assert_eq!(cluster.phase(), "Failed", "{name}");
         assert_eq!(told(cluster, " aborted by jane"), 1, "{name}");
+        // Its pods stay until its users have left.
+        cluster.live(Duration::from_secs(6));
+        assert_eq!(cluster.phase(), "Failed", "{name}");
         is_forgotten(cluster);
         let events = cluster.seen.events.len();
         cluster.live(Duration::from_mins(3));
