@@ -1,15 +1,18 @@
-//! The demo's ingress data plane: Ingresses in, real requests forwarded.
+//! Data planes of the demo and the tests: routing objects in, real requests forwarded.
 //!
-//! Held: every routing decision is a pure function of the tables and the request ([`canary`], [`route`], [`pool`]), with
-//! counters where ingress-nginx rolls dice, so a weight of 25 is exactly one request in four.
+//! Held: every routing decision is a pure function of the tables and the request ([`canary`], [`route`], [`pool`],
+//! [`mesh`]), with counters where real ones roll dice, so a weight of 25 is exactly one request in four.
 //!
-//! It reads Ingresses of one class (by `spec.ingressClassName` or the old annotation) with ingress-nginx's canary
-//! annotations, Services and EndpointSlices, and forwards HTTP/1.1. It does not speak TLS, HTTP/2 or WebSocket, writes
-//! nothing to the API, and reads no other annotation.
+//! [`IngressProxy`] reads Ingresses of one class (by `spec.ingressClassName` or the old annotation) with ingress-nginx's
+//! canary annotations; [`mesh::MeshDouble`] reads Istio's `VirtualService`s and counts what it forwards. Both read Services
+//! and `EndpointSlice`s and forward HTTP/1.1. They do not speak TLS, HTTP/2 or WebSocket, and write nothing to the API.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod canary;
+mod forward;
+mod keeper;
+pub mod mesh;
 mod pool;
 mod proxy;
 mod route;
@@ -18,9 +21,13 @@ mod watch;
 
 pub use stats::{Count, Source, Stats};
 
+use forward::Inward;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use keeper::Tables;
 use parking_lot::RwLock;
 use pool::Pools;
 use route::Table;
@@ -46,7 +53,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be had.
-    #[error("cannot listen on {address} for the ingress: choose another address, or port 0 for any free one")]
+    #[error("cannot listen on {address}: choose another address, or port 0 for any free one")]
     Listen {
         /// The wanted address.
         address: SocketAddr,
@@ -60,12 +67,12 @@ pub enum Error {
 #[derive(Debug)]
 pub(crate) struct World {
     class: String,
-    tables: RwLock<Tables>,
+    tables: RwLock<Routing>,
     counters: Counters,
 }
 
 #[derive(Debug, Default)]
-struct Tables {
+struct Routing {
     routes: Table,
     pools: Pools,
 }
@@ -93,17 +100,20 @@ impl IngressProxy {
         addr: SocketAddr,
         stop: CancellationToken,
     ) -> Result<Handle, Error> {
-        let refused = |source| Error::Listen { address: addr, source };
-        let listener = TcpListener::bind(addr).await.map_err(refused)?;
-        let addr = listener.local_addr().map_err(refused)?;
+        let (listener, addr) = listen(addr).await?;
         let world = Arc::new(World {
             class: CLASS.to_owned(),
             tables: RwLock::default(),
             counters: Counters::default(),
         });
         let (sender, synced) = level::channel(false);
-        tokio::spawn(watch::run(client, Arc::clone(&world), sender, stop.clone()));
-        tokio::spawn(accept(listener, Arc::clone(&world), stop));
+        let keeper = Tables::of(Arc::clone(&world));
+        tokio::spawn(watch::run(client, &keeper::KINDS, keeper, sender, stop.clone()));
+        let (served, to_pods) = (Arc::clone(&world), forward::client());
+        tokio::spawn(serve(listener, stop, move |request, from| {
+            let (world, client) = (Arc::clone(&served), to_pods.clone());
+            async move { proxy::forward(&world, &client, request, from).await }
+        }));
         Ok(Handle { addr, world, synced })
     }
 }
@@ -121,9 +131,21 @@ impl Handle {
     }
 }
 
-async fn accept(listener: TcpListener, world: Arc<World>, stop: CancellationToken) {
+/// A listener, and the address that it really has.
+pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let refused = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+/// Answers every connection's requests by `answer` until `stop`; those under way are answered first.
+pub(crate) async fn serve<F, A>(listener: TcpListener, stop: CancellationToken, answer: F)
+where
+    F: Fn(Request<Incoming>, SocketAddr) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Response<Inward>> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let client = proxy::client();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -133,25 +155,23 @@ async fn accept(listener: TcpListener, world: Arc<World>, stop: CancellationToke
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (world, client, stop) = (Arc::clone(&world), client.clone(), stop.clone());
+        let (answer, stop) = (answer.clone(), stop.clone());
         tokio::spawn(async move {
-            converse(stream, from, world, client, stop).await;
+            converse(stream, from, answer, stop).await;
             drop(permit);
         });
     }
 }
 
-async fn converse(
-    stream: TcpStream,
-    from: SocketAddr,
-    world: Arc<World>,
-    client: proxy::Client,
-    stop: CancellationToken,
-) {
+async fn converse<F, A>(stream: TcpStream, from: SocketAddr, answer: F, stop: CancellationToken)
+where
+    F: Fn(Request<Incoming>, SocketAddr) -> A,
+    A: Future<Output = Response<Inward>>,
+{
     drop(stream.set_nodelay(true));
-    let answer = service_fn(move |request| {
-        let (world, client) = (Arc::clone(&world), client.clone());
-        async move { Ok::<_, Infallible>(proxy::forward(&world, &client, request, from).await) }
+    let answer = service_fn(|request| {
+        let answered = answer(request, from);
+        async move { Ok::<_, Infallible>(answered.await) }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
     let mut connection = std::pin::pin!(connection);

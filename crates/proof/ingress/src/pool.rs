@@ -4,6 +4,7 @@
 //! error.
 
 use crate::route::{Backend, Port, list, text};
+use crate::watch::Names;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -51,7 +52,7 @@ impl Slice {
 }
 
 /// The Service's ports: number and name.
-pub(crate) fn service_ports(object: &Value) -> Vec<(u16, String)> {
+fn service_ports(object: &Value) -> Vec<(u16, String)> {
     let read = |port: &Value| {
         Some((u16::try_from(port.pointer("/port")?.as_u64()?).ok()?, text(port, "/name").to_owned()))
     };
@@ -106,8 +107,21 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
+    /// The kinds that pools are made of.
+    pub(crate) const SERVICES: Names = ("", "v1", "Service", "services");
+    pub(crate) const SLICES: Names = ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
+
+    /// Takes in an object of one of these kinds, or that it is gone.
+    pub(crate) fn keep(&mut self, kind: &Names, name: &Name, object: Option<&Value>) {
+        match *kind {
+            Self::SERVICES => self.set_service(name, object.map(service_ports)),
+            Self::SLICES => self.set_slice(name, object.and_then(Slice::read)),
+            _ => {}
+        }
+    }
+
     /// Takes in (or drops) a Service's ports.
-    pub(crate) fn set_service(&mut self, name: &Name, ports: Option<Vec<(u16, String)>>) {
+    fn set_service(&mut self, name: &Name, ports: Option<Vec<(u16, String)>>) {
         match ports {
             Some(ports) => self.ports.insert(name.clone(), ports),
             None => self.ports.remove(name),
@@ -115,7 +129,7 @@ impl Pools {
     }
 
     /// Takes in (or drops) a slice.
-    pub(crate) fn set_slice(&mut self, name: &Name, slice: Option<Slice>) {
+    fn set_slice(&mut self, name: &Name, slice: Option<Slice>) {
         if self.slices.get(name) == slice.as_ref() {
             return;
         }
@@ -130,11 +144,6 @@ impl Pools {
         }
     }
 
-    /// The names of all slices and of all Services, to find out after a relist which are gone.
-    pub(crate) fn names(&self) -> (Vec<Name>, Vec<Name>) {
-        (self.slices.keys().cloned().collect(), self.ports.keys().cloned().collect())
-    }
-
     /// The pool of a backend, if it has any endpoint.
     pub(crate) fn find(&self, backend: &Backend) -> Option<&Pool> {
         let name = (backend.namespace.clone(), backend.service.clone());
@@ -142,8 +151,14 @@ impl Pools {
         let port = ports.iter().find(|(number, port)| match &backend.port {
             Port::Number(wanted) => wanted == number,
             Port::Name(wanted) => wanted == port,
+            Port::First => true,
         })?;
         self.by_port.get(&(name, port.1.clone())).filter(|pool| !pool.is_empty())
+    }
+
+    /// Whether there is a Service of this name.
+    pub(crate) fn knows(&self, service: &Name) -> bool {
+        self.ports.contains_key(service)
     }
 
     fn rebuild(&mut self, service: &Name) {

@@ -8,11 +8,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A Service's port as an Ingress names it.
+/// A Service's port as a route names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Port {
     Number(u16),
     Name(String),
+    /// The one that the Service names first.
+    First,
 }
 
 /// Where a route leads.
