@@ -1,4 +1,4 @@
-# make demo   a rollout you can watch, on a cluster inside the program
+# make demo   a rollout you can watch, on a cluster inside the program; ARGS=--flagger for three Canaries
 # make test   every test that needs nothing but Rust
 # make lint   format, clippy, tidy
 # make e2e    every suite that can on a real kube-apiserver, real traffic through Traefik: e2e/run.sh names the parts

@@ -1,7 +1,8 @@
 //! The program that a pod runs: answers as its image says, and counts what it answered.
 //!
 //! `/healthz` says ok, `/metrics` gives Prometheus' text, every other path answers JSON with the version, the pod, the
-//! image and the number of the request. Only those other requests are counted and may fail.
+//! image and the number of the request; `/token`, asked of a version that works, a token too, as podinfo's does. Only those
+//! other requests are counted and may fail.
 
 use crate::image::Behaviour;
 use bytes::Bytes;
@@ -66,7 +67,7 @@ impl App {
         let (status, kind, text) = match parts.uri.path() {
             "/healthz" => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
             "/metrics" => (StatusCode::OK, "text/plain; version=0.0.4", self.metrics()),
-            _ => self.serve().await,
+            path => self.serve(path).await,
         };
         let mut answer = Response::new(Full::new(Bytes::from(text)));
         *answer.status_mut() = status;
@@ -83,7 +84,7 @@ impl App {
         answer
     }
 
-    async fn serve(&self) -> (StatusCode, &'static str, String) {
+    async fn serve(&self, path: &str) -> (StatusCode, &'static str, String) {
         let began = Instant::now();
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.behaviour.latency.is_zero() {
@@ -92,9 +93,12 @@ impl App {
         let fails = self.behaviour.fails(number);
         self.count(fails, began.elapsed());
         let status = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-        let body = json!({
+        let mut body = json!({
             "version": self.behaviour.version, "pod": self.pod, "image": self.image, "request": number,
         });
+        if path == "/token" && !fails {
+            body["token"] = json!(format!("{}.{number}", self.pod));
+        }
         (status, "application/json", format!("{body}\n"))
     }
 
@@ -178,6 +182,14 @@ mod tests {
         let body: serde_json::Value =
             serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
         assert_eq!(body, json!({"version": "v2", "pod": "p-1", "image": "app:v2", "request": 1}));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_comes_from_a_version_that_works() {
+        for (tag, is_given) in [("v2", true), ("v2-error100", false)] {
+            let body = get(&app(tag), "/token").await.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(String::from_utf8_lossy(&body).contains("token"), is_given, "{tag}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The steady client: real requests through the ingress, counted by the version that answered.
+//! The steady client: real requests through a proxy, counted by the version that answered.
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -10,12 +10,12 @@ use serin_report::live::Requests;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Requests per second: enough to see a weight within seconds, little enough for any laptop.
-const RATE_PER_SECOND: u32 = 50;
-/// How many of the latest requests the shares are counted over: four seconds' worth.
+/// How many of the latest requests the shares are counted over: some seconds' worth.
 const RECENT: usize = 200;
 /// A request without an answer by then has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two tries of one who waits for a first answer.
+const LOOK: Duration = Duration::from_millis(50);
 /// The header in which a pod says its version.
 const VERSION: &str = "x-version";
 
@@ -50,14 +50,14 @@ pub(super) struct SteadyClient {
 }
 
 impl SteadyClient {
-    /// Starts sending requests for `host` to the ingress at `address`.
-    pub(super) fn start(address: SocketAddr, host: &'static str) -> Self {
+    /// Starts sending so many requests a second for `host` to the proxy at `address`.
+    pub(super) fn start(address: SocketAddr, host: &'static str, rate: u32) -> Self {
         let client =
             Self { tally: Arc::default(), stop: CancellationToken::new(), requests: TaskTracker::new() };
         let (tally, stop, requests) = (client.tally.clone(), client.stop.clone(), client.requests.clone());
         client.requests.spawn(async move {
             let http = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-            let mut tick = interval(Duration::from_secs(1) / RATE_PER_SECOND);
+            let mut tick = interval(Duration::from_secs(1) / rate);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while stop.run_until_cancelled(tick.tick()).await.is_some() {
                 let (http, tally) = (http.clone(), tally.clone());
@@ -93,6 +93,15 @@ impl SteadyClient {
         self.requests.close();
         self.requests.wait().await;
         self.requests()
+    }
+}
+
+/// Waits until the proxy at `address` has a version behind `host`.
+pub(super) async fn reached(address: SocketAddr, host: &str) {
+    let http = Client::builder(TokioExecutor::new()).build_http();
+    let mut tick = interval(LOOK);
+    while send(&http, address, host).await.is_err() {
+        tick.tick().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The demo's cluster: API, workload controllers, nodes, ingress and Serin's controller in one process.
+//! The demo's cluster in one process: API, workload controllers and nodes.
 
 use std::{
     io::Write,
@@ -8,10 +8,9 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde_json::Value;
-use serin_cluster::{Client, KubeApi, Settings, clock, direct::Direct};
-use serin_engine::{Engine, Options};
-use serin_ingress::IngressProxy;
+use serin_cluster::{Client, KubeApi, Settings, direct::Direct};
 use serin_kernel::Kind;
 use serin_nodes::NodeDouble;
 use serin_plane::{Listener, Plane};
@@ -20,41 +19,52 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const DEFINITION: Kind =
     Kind::cluster("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
+/// What time it is: one clock for everything in the cluster.
+pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// Everything that runs, until it is stopped.
 pub(super) struct Cluster {
     client: Client,
+    clock: Clock,
     kubeconfig: PathBuf,
-    ingress: SocketAddr,
     listener: Listener,
     stop: CancellationToken,
     running: TaskTracker,
 }
 
+/// An address of this machine alone.
+pub(super) fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
 impl Cluster {
-    /// Starts it all, and writes a kubeconfig for kubectl.
-    pub(super) async fn start(kubeconfig: &Path, api_port: u16, ingress_port: u16) -> anyhow::Result<Self> {
+    /// Starts a cluster that knows `definitions`, and writes a kubeconfig for kubectl.
+    pub(super) async fn start(
+        kubeconfig: &Path,
+        api_port: u16,
+        definitions: &[Value],
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         let (stop, running) = (CancellationToken::new(), TaskTracker::new());
-        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let plane = Plane::new(serin_plane::Options::default());
+        let plane =
+            Plane::new(serin_plane::Options { clock: clock.clone(), ..serin_plane::Options::default() });
         let listener = plane.listen(loopback(api_port)).await.context("the API server")?;
         let client = plane.client();
-        install(&client).await?;
+        install(&client, definitions).await?;
         let (workloads, token) = (client.clone(), stop.clone());
+        let options =
+            serin_workloads::Options { clock: clock.clone(), ..serin_workloads::Options::default() };
         running.spawn(async move {
-            if let Err(error) =
-                serin_workloads::run(workloads, serin_workloads::Options::default(), token).await
-            {
+            if let Err(error) = serin_workloads::run(workloads, options, token).await {
                 eprintln!("Error: the workload controllers: {error}");
             }
         });
-        let nodes = NodeDouble::start(client.clone(), serin_nodes::Options::default(), stop.clone()).await?;
+        let options = serin_nodes::Options { clock: clock.clone(), ..serin_nodes::Options::default() };
+        let nodes = NodeDouble::start(client.clone(), options, stop.clone()).await?;
         running.spawn(nodes.stopped());
-        let ingress = IngressProxy::start(client.clone(), loopback(ingress_port), stop.clone()).await?;
-        control(&client, &stop, &running)?;
-        running.close();
         keep(kubeconfig, &listener.kubeconfig())
             .with_context(|| format!("writing {}", kubeconfig.display()))?;
-        Ok(Self { client, kubeconfig: kubeconfig.to_owned(), ingress: ingress.addr, listener, stop, running })
+        Ok(Self { client, clock, kubeconfig: kubeconfig.to_owned(), listener, stop, running })
     }
 
     /// A client of its API.
@@ -67,14 +77,26 @@ impl Cluster {
         &self.kubeconfig
     }
 
-    /// Where the ingress listens.
-    pub(super) fn ingress(&self) -> SocketAddr {
-        self.ingress
+    /// What ends with the cluster.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// What the cluster waits for when it is stopped.
+    pub(super) fn running(&self) -> &TaskTracker {
+        &self.running
+    }
+
+    /// How a controller of ours sees the cluster.
+    pub(super) fn seen(&self) -> (Arc<KubeApi>, Settings) {
+        let clock = self.clock.clone();
+        (Arc::new(KubeApi::new(self.client())), Settings::new(Arc::new(move || clock().into())))
     }
 
     /// Stops it all.
     pub(super) async fn stop(self) {
         self.stop.cancel();
+        self.running.close();
         self.running.wait().await;
         discard(&self.kubeconfig, &self.listener.kubeconfig());
         self.listener.shutdown().await;
@@ -97,25 +119,14 @@ fn keep(path: &Path, text: &str) -> std::io::Result<()> {
     file.persist(path).map(|_| ()).map_err(|failed| failed.error)
 }
 
-/// Installs the definitions.
-async fn install(client: &Client) -> anyhow::Result<()> {
+/// Installs definitions.
+async fn install(client: &Client, definitions: &[Value]) -> anyhow::Result<()> {
     let api = Direct::new(client.clone());
-    for definition in serin_api::crds() {
+    for definition in definitions {
         let name =
             definition.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        api.create(DEFINITION, "", &definition).await.with_context(|| format!("installing {name}"))?;
+        api.create(DEFINITION, "", definition).await.with_context(|| format!("installing {name}"))?;
     }
-    Ok(())
-}
-
-/// Starts Serin's controller.
-fn control(client: &Client, stop: &CancellationToken, running: &TaskTracker) -> anyhow::Result<()> {
-    let api = Arc::new(KubeApi::new(client.clone()));
-    let cluster = serin_cluster::Cluster::new(api, Settings::new(clock::system()), stop.clone());
-    let planners = serin_rollout::planners(serin_rollout::Settings::default());
-    let engine = Engine::new(cluster, planners, &Options::default())?;
-    let stop = stop.clone();
-    running.spawn(async move { engine.run(stop).await });
     Ok(())
 }
 

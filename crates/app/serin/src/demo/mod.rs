@@ -1,13 +1,15 @@
-//! `serin demo`: one process that holds a cluster, the controller, an ingress and a steady client, and one release.
+//! `serin demo`: one process that holds a cluster, the controller, an ingress and a steady client, and one release; or, with
+//! `--flagger`, a mesh, a load tester and a chat, and three releases of a Canary.
 //!
 //! Everything is the real thing but the machines: the same controller, the same API, real requests over loopback.
 
 mod client;
 mod cluster;
+mod flagger;
 mod screen;
 mod story;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
@@ -18,13 +20,16 @@ pub(crate) struct DemoArgs {
     /// Promote by itself, shorten the timed pauses to ten seconds, and exit when the release is done
     #[arg(long)]
     auto: bool,
+    /// Play three releases of a Canary instead, side by side: one that succeeds and two that are taken back
+    #[arg(long, conflicts_with = "auto")]
+    flagger: bool,
     /// Where to write the kubeconfig of the demo's cluster [default: serin-demo.kubeconfig in the temporary folder]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Port of the demo's API server [default: one that is free]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     api_port: u16,
-    /// Port of the demo's ingress [default: one that is free]
+    /// Port of the demo's ingress or gateway [default: one that is free]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     ingress_port: u16,
 }
@@ -33,10 +38,19 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(arguments: &DemoArgs) -> anyhow::Result<ExitCode> {
     let kubeconfig =
         arguments.kubeconfig.clone().unwrap_or_else(|| std::env::temp_dir().join("serin-demo.kubeconfig"));
-    let cluster = cluster::Cluster::start(&kubeconfig, arguments.api_port, arguments.ingress_port)
+    let definitions = if arguments.flagger { flagger::definitions()? } else { serin_api::crds() };
+    let clock = Arc::new(jiff::Timestamp::now);
+    let cluster = cluster::Cluster::start(&kubeconfig, arguments.api_port, &definitions, clock)
         .await
         .context("starting the demo's cluster")?;
-    let told = story::tell(&cluster, arguments.auto).await;
+    let told = if arguments.flagger {
+        flagger::play(&cluster, arguments.ingress_port).await
+    } else {
+        match story::prepare(&cluster, arguments.ingress_port).await {
+            Ok(ingress) => story::tell(&cluster, ingress, arguments.auto).await,
+            Err(error) => Err(error.context("starting the demo's cluster")),
+        }
+    };
     cluster.stop().await;
     told
 }

@@ -1,7 +1,7 @@
 //! The story: a healthy application, a new image, a quarter of the traffic, a person's word, all of the traffic.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     process::ExitCode,
     time::Duration,
 };
@@ -10,13 +10,19 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 use serin_api::kinds::{INGRESS, ROLLOUT, SERVICE};
 use serin_cluster::direct::{Change, Direct};
+use serin_engine::{Engine, Options};
+use serin_ingress::IngressProxy;
 use serin_kernel::Kind;
 use serin_rollout::commands;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{client::SteadyClient, cluster::Cluster, screen::Screen};
+use super::{
+    client::SteadyClient,
+    cluster::{Cluster, loopback},
+    screen::Screen,
+};
 
-const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
+pub(super) const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
 /// Namespace and name of the application.
 const APP: &str = "sample-app";
 const HOST: &str = "sample-app.local";
@@ -36,17 +42,32 @@ const START_MAX: Duration = Duration::from_mins(1);
 /// The whole release with `--auto` takes about 40 seconds; one that takes this long hangs.
 const RELEASE_MAX: Duration = Duration::from_mins(3);
 
+/// Requests per second: enough to see a weight within seconds, little enough for any laptop.
+const RATE: u32 = 50;
+
+/// Starts the ingress and the controller.
+pub(super) async fn prepare(cluster: &Cluster, ingress_port: u16) -> anyhow::Result<SocketAddr> {
+    let stop = cluster.stopping();
+    let ingress = IngressProxy::start(cluster.client(), loopback(ingress_port), stop.clone()).await?;
+    let (api, settings) = cluster.seen();
+    let seen = serin_cluster::Cluster::new(api, settings, stop.clone());
+    let planners = serin_rollout::planners(serin_rollout::Settings::default());
+    let engine = Engine::new(seen, planners, &Options::default())?;
+    cluster.running().spawn(async move { engine.run(stop).await });
+    Ok(ingress.addr)
+}
+
 /// Tells the story; succeeds when no request failed. Without `auto` it goes on until Ctrl-C, so that a person can try
 /// every verb on it.
-pub(super) async fn tell(cluster: &Cluster, auto: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn tell(cluster: &Cluster, ingress: SocketAddr, auto: bool) -> anyhow::Result<ExitCode> {
     let api = Direct::new(cluster.client());
     create(&api, auto).await?;
     let mut screen = Screen::new(cluster.client(), APP);
     screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()));
-    screen.say(&format!("ingress      http://{}  (Host: {HOST})", cluster.ingress()));
+    screen.say(&format!("ingress      http://{}  (Host: {HOST})", ingress));
     let up = timeout(START_MAX, wait(&mut screen, None, "Healthy")).await;
     up.with_context(|| format!("the application is not Healthy after {START_MAX:?}"))??;
-    let client = SteadyClient::start(cluster.ingress(), HOST);
+    let client = SteadyClient::start(ingress, HOST, RATE);
     let ended = tokio::select! {
         ended = release_and_promote(cluster, &api, &mut screen, &client, auto) => ended,
         () = sleep(RELEASE_MAX), if auto => Err(anyhow!("the release is not done after {RELEASE_MAX:?}")),
@@ -126,7 +147,7 @@ async fn create(api: &Direct, auto: bool) -> anyhow::Result<()> {
 }
 
 /// A port that is free on every address of this machine: each pod listens on it, on an address of its own.
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port())
 }
 

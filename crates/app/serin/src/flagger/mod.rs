@@ -64,14 +64,7 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     looked_at.qps = args.kubeconfig_qps;
     looked_at.burst = args.kubeconfig_burst;
     looked_at.seed = u64::from(std::process::id());
-    looked_at.component_by_kind = BTreeMap::from([(kinds::CANARY, COMPONENT.to_owned())]);
-    let cluster = Cluster::new(Arc::new(KubeApi::new(client)), looked_at, watching.clone());
-    let options = Options {
-        workers_by_kind: BTreeMap::from([(kinds::CANARY, LOOKS)]),
-        caller: Arc::new(Http::new(Limits::default())),
-        ..Options::default()
-    };
-    let engine = Engine::new(cluster.clone(), vec![Box::new(CanaryPlanner::new(settings))], &options)?;
+    let (cluster, engine) = engine(Arc::new(KubeApi::new(client)), looked_at, settings, &watching)?;
     serve((args.port, &args.mesh_provider), &cluster, &engine, &watching).await?;
     let lock = args.enable_leader_election.then(|| Lock {
         cluster: cluster.clone(),
@@ -97,6 +90,24 @@ fn one_cluster(args: &FlaggerArgs) -> anyhow::Result<()> {
         mesh.display()
     );
     Ok(())
+}
+
+/// What looks at the Canaries of a cluster.
+pub(crate) fn engine(
+    api: Arc<KubeApi>,
+    mut looked_at: serin_cluster::Settings,
+    settings: Settings,
+    watching: &CancellationToken,
+) -> anyhow::Result<(Cluster, Engine)> {
+    looked_at.component_by_kind = BTreeMap::from([(kinds::CANARY, COMPONENT.to_owned())]);
+    let cluster = Cluster::new(api, looked_at, watching.clone());
+    let options = Options {
+        workers_by_kind: BTreeMap::from([(kinds::CANARY, LOOKS)]),
+        caller: Arc::new(Http::new(Limits::default())),
+        ..Options::default()
+    };
+    let engine = Engine::new(cluster.clone(), vec![Box::new(CanaryPlanner::new(settings))], &options)?;
+    Ok((cluster, engine))
 }
 
 fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {

@@ -1,0 +1,260 @@
+//! The story: one application in three namespaces, a new version of each, and how far each gets.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::json;
+use serin_api::kinds::DEPLOYMENT;
+use serin_cluster::direct::{Change, Direct};
+use serin_report::{
+    live::{Requests, bars},
+    paint::{Hue, Paint, icon},
+};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    act::{ACTS, APP, Act, INTERVAL_SECONDS},
+    stand_ins::{Lines, StandIns},
+    told::Told,
+    watcher::Watcher,
+};
+use crate::demo::{
+    client::{SteadyClient, reached},
+    cluster::Cluster,
+    screen::Paper,
+    story::NAMESPACE,
+};
+
+/// Requests per second to each application: enough to count a weight within one interval.
+const RATE: u32 = 20;
+/// The applications are initialized by then, or never.
+const START_MAX: Duration = Duration::from_mins(1);
+/// How long the old version serves alone, and how long the end is looked at.
+const LOOK: Duration = Duration::from_secs(3);
+/// The longest release has eight looks after its first; one that takes this long hangs.
+const RELEASES_MAX: Duration = Duration::from_secs(15 * INTERVAL_SECONDS as u64);
+/// Lines of the news that are on the screen.
+const NEWS: usize = 14;
+
+/// A story on its way.
+pub(super) struct Story<'a> {
+    cluster: &'a Cluster,
+    stand_ins: &'a StandIns,
+    api: Direct,
+    watcher: Watcher,
+    paper: Paper,
+    clients: Vec<SteadyClient>,
+    /// What has happened.
+    pub(super) told: Told,
+    news: Vec<String>,
+    /// Lines of the chat and of the load tester that were shown.
+    shown: [usize; 2],
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(cluster: &'a Cluster, stand_ins: &'a StandIns) -> Self {
+        Self {
+            cluster,
+            stand_ins,
+            api: Direct::new(cluster.client()),
+            watcher: Watcher::new(cluster.client()),
+            paper: Paper::new(),
+            clients: Vec::new(),
+            told: Told::default(),
+            news: Vec::new(),
+            shown: [0; 2],
+        }
+    }
+
+    /// Applies the applications, waits until each has its primary, and sends users there.
+    pub(super) async fn begin(&mut self) -> anyhow::Result<()> {
+        self.introduce();
+        for act in &ACTS {
+            let namespace =
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": act.namespace}});
+            self.api.create(NAMESPACE, "", &namespace).await?;
+            for (kind, object) in act.objects(&self.stand_ins.places)? {
+                let created = self.api.create(kind, act.namespace, &object).await;
+                created.with_context(|| format!("creating the {} in {}", kind.kind, act.namespace))?;
+            }
+        }
+        let begun = timeout(START_MAX, async {
+            self.until(|told| told.all_in(|_| "Initialized")).await?;
+            for act in &ACTS {
+                reached(self.stand_ins.gateway, act.host).await;
+            }
+            Ok::<_, anyhow::Error>(())
+        });
+        begun.await.with_context(|| format!("the applications do not serve after {START_MAX:?}"))??;
+        let gateway = self.stand_ins.gateway;
+        self.clients = ACTS.iter().map(|act| SteadyClient::start(gateway, act.host, RATE)).collect();
+        self.look().await
+    }
+
+    /// Releases, and waits until each release has come to its end.
+    pub(super) async fn release(&mut self) -> anyhow::Result<()> {
+        self.tell("", &format!("each serves {RATE} requests a second; kubectl set image deployment/{APP} …"));
+        for act in &ACTS {
+            let image = format!("{APP}:{}", act.new);
+            let patch =
+                json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
+            let key = DEPLOYMENT.key(act.namespace, APP);
+            self.api.change(&key, &Change::Json(patch)).await.context("setting the new image")?;
+        }
+        let ended = timeout(RELEASES_MAX, self.until(|told| told.all_in(Act::end))).await;
+        ended.with_context(|| format!("the releases have not ended after {RELEASES_MAX:?}"))??;
+        self.look().await
+    }
+
+    /// Sends no more requests, waits for the answers, and says how many each version has given.
+    pub(super) async fn finish(&mut self) {
+        for (client, act) in self.clients.iter().zip(&ACTS) {
+            let requests = client.finish().await;
+            println!(
+                "\n{}: {}\n{}",
+                act.namespace,
+                act.title,
+                bars(&requests, self.paper.paint()).trim_end()
+            );
+            let standing = self.told.of(act).standing;
+            self.told.look(act, standing, requests);
+        }
+    }
+
+    /// Whether every release ended as it should and no request has failed.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let client = |act: &Act| ACTS.iter().position(|it| it.namespace == act.namespace);
+        self.told.check(|act| self.clients.get(client(act)?)?.first_failure())
+    }
+
+    /// Whether to colour.
+    pub(super) fn paint(&self) -> Paint {
+        self.paper.paint()
+    }
+
+    fn introduce(&mut self) {
+        let StandIns { places, gateway, .. } = self.stand_ins;
+        let kubeconfig = self.cluster.kubeconfig().display();
+        self.paper.say(&format!(
+            "API server   KUBECONFIG={kubeconfig}\ngateway      http://{gateway}  (Host: {})\nPrometheus   http://{}\n\n\
+             One application in three namespaces, each with a Canary. A look every {INTERVAL_SECONDS} s, not every minute. A machine may \
+             lack curl and hey:\nbash asks for the token, and the load tester sends the load itself.\n\n\
+             In a second terminal:  export KUBECONFIG={kubeconfig}\n  \
+             kubectl get canaries -A -w\n  kubectl -n test describe canary {APP}\n  \
+             kubectl -n test get virtualservice {APP} -o yaml\n",
+            ACTS[0].host, places.prometheus
+        ));
+        for act in &ACTS {
+            self.paper.say(&format!("{:<7} {}", act.namespace, act.title));
+        }
+        self.paper.say("");
+    }
+
+    /// Shows what happens until `is_enough`.
+    async fn until(&mut self, is_enough: impl Fn(&Told) -> bool) -> anyhow::Result<()> {
+        while !is_enough(&self.told) {
+            self.frame().await?;
+        }
+        Ok(())
+    }
+
+    /// Shows what happens for a while.
+    async fn look(&mut self) -> anyhow::Result<()> {
+        let end = Instant::now() + LOOK;
+        while Instant::now() < end {
+            self.frame().await?;
+        }
+        Ok(())
+    }
+
+    async fn frame(&mut self) -> anyhow::Result<()> {
+        self.paper.turn().await;
+        let requests: Vec<Requests> = (0..ACTS.len())
+            .map(|at| self.clients.get(at).map(SteadyClient::requests).unwrap_or_default())
+            .collect();
+        for happened in self.watcher.news()? {
+            let Some(at) = ACTS.iter().position(|act| act.namespace == happened.namespace) else { continue };
+            if let Some(share) = self.told.hear(&ACTS[at], &happened, requests[at].clone()) {
+                let (weight, percent) = (share.weight, share.percent());
+                let text = format!(
+                    "  at weight {weight}, {} of {} requests reached {}: {percent:.1} %",
+                    share.new, share.all, ACTS[at].new
+                );
+                self.tell(&happened.namespace, &text);
+            }
+            let mark = if happened.is_warning { "! " } else { "" };
+            self.tell(&happened.namespace, &format!("{mark}{}", happened.message));
+        }
+        let mut standings = self.watcher.standings()?;
+        for (act, requests) in ACTS.iter().zip(requests) {
+            let standing = standings.remove(act.namespace).unwrap_or_default();
+            self.told.look(act, standing, requests);
+        }
+        self.shown = [
+            self.overhear("Slack", &self.stand_ins.chat, self.shown[0]),
+            self.overhear("tester", &self.stand_ins.complaints, self.shown[1]),
+        ];
+        if self.paper.is_terminal() {
+            self.paper.draw(&self.picture());
+        }
+        Ok(())
+    }
+
+    /// Tells what others have said since the first `shown` of their lines.
+    fn overhear(&mut self, who: &str, lines: &Lines, shown: usize) -> usize {
+        let all = lines.lock().clone();
+        for line in &all[shown..] {
+            self.tell(who, line);
+        }
+        all.len()
+    }
+
+    /// Tells a piece of news.
+    fn tell(&mut self, who: &str, text: &str) {
+        let line = format!("{who:<7} {text}");
+        if self.paper.is_terminal() {
+            self.news.push(line);
+        } else {
+            println!("{line}");
+        }
+    }
+
+    fn picture(&self) -> String {
+        let paint = self.paper.paint();
+        let mut text = String::new();
+        for act in &ACTS {
+            let seen = self.told.of(act);
+            let (phase, weight) = (&seen.standing.phase, seen.standing.weight);
+            let (mark, hue) = mark(phase);
+            text.push_str(&format!(
+                "{} {:<7} {phase}   weight {weight}\n{}\n",
+                paint.paint(hue, mark),
+                act.namespace,
+                bars(&seen.requests, paint)
+            ));
+        }
+        let news = &self.news[self.news.len().saturating_sub(NEWS)..];
+        text + &news.join("\n") + "\n"
+    }
+}
+
+/// The icon of a Canary's phase.
+fn mark(phase: &str) -> (&'static str, Option<Hue>) {
+    match phase {
+        "Initialized" | "Succeeded" => icon("Healthy"),
+        "Failed" => icon("Failed"),
+        _ => icon("Progressing"),
+    }
+}
+
+/// What to do next, on a cluster of one's own.
+pub(super) fn farewell(paint: Paint) -> String {
+    let serin =
+        std::env::current_exe().map_or_else(|_| "serin".to_owned(), |path| path.display().to_string());
+    format!(
+        "{}\n\nOn a cluster of yours, in Flagger's place:\n\n  {serin} crds --flagger | kubectl apply -f -\n  \
+         kubectl create namespace flagger-system\n  kubectl apply -n flagger-system -f manifests/flagger.yaml\n\n\
+         docs/flagger.md says what differs.",
+        paint.paint(Some(Hue::Green), "No request failed.")
+    )
+}
