@@ -8,6 +8,7 @@
 #   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
+#   w2           w2.sh: the second walk-through with kubectl, a mesh and real requests
 #   judge        judge.sh: serin judge with data from a real Prometheus
 #   flagger      flagger.sh: every scenario that was recorded of Flagger (needs the recordings beside the repository)
 #   gate         gate.sh: what the gate reads from a real Prometheus is what was shown, and it passes, fails and holds on it
@@ -18,7 +19,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story flagger judge gate)
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story flagger w2 judge gate)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -71,6 +72,7 @@ for part in "$@"; do
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
     flagger) plane_up plane && ./flagger.sh "$PLANE" "$RUN/flagger" ;;
+    w2) ./w2.sh "$RUN/w2" ;;
     judge) ./judge.sh "$RUN/judge" ;;
     gate) ./gate.sh "$RUN/gate" ;;
   esac || failed+=("$part")
