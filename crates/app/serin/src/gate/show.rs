@@ -22,7 +22,6 @@ const WIDTH: u16 = 100;
 const WIDTH_MIN: u16 = 60;
 const WIDTH_MAX: u16 = 140;
 /// Pixels of a picture: twice what a phone shows.
-#[cfg(feature = "pictures")]
 const PIXELS: u32 = 1080;
 /// The exit code of a record that does not hold.
 const DIFFERS: u8 = 1;
@@ -236,20 +235,10 @@ fn whole(record: &Record, format: Format) -> Result<Vec<u8>> {
         Format::Text => verdict::terminal(record, paint_of(&std::io::stdout()), width()).into_bytes(),
         Format::Html => verdict::html(record).into_bytes(),
         Format::Svg => verdict::svg(record).into_bytes(),
-        Format::Png => png(&verdict::svg(record))?,
+        Format::Png => serin_picture::png(&verdict::svg(record), PIXELS)?,
         Format::Markdown => verdict::markdown(record).into_bytes(),
         Format::Json => verdict::json(record).into_bytes(),
     })
-}
-
-#[cfg(feature = "pictures")]
-fn png(svg: &str) -> Result<Vec<u8>> {
-    Ok(serin_picture::png(svg, PIXELS)?)
-}
-
-#[cfg(not(feature = "pictures"))]
-fn png(_svg: &str) -> Result<Vec<u8>> {
-    bail!("this serin was built without pictures: ask for -o svg")
 }
 
 /// Writes to standard output. A reader that has gone away does not change the exit code.

@@ -2,6 +2,8 @@
 
 use serin_judge::{Label, Outcome, Pair, PairResult};
 
+pub(crate) use serin_picture::pen::escape;
+
 use super::{View, heading, icon, outcome_icon, qualities, say, svg};
 
 /// Metrics that are drawn; further ones are in the table only. A picture has some ten kilobytes.
@@ -163,21 +165,6 @@ fn class_of(outcome: Outcome) -> &'static str {
         Outcome::Fail => "bad",
         Outcome::Marginal | Outcome::NoEvidence => "unsure",
     }
-}
-
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -1,17 +1,11 @@
 //! Numbers and users' text as they are printed.
 
-use std::fmt::{Arguments, Write as _};
+pub(crate) use serin_picture::pen::add;
 
 /// Characters of one text of a user's that a report shows.
 const CHARS_MAX: usize = 120;
 /// Digits that count in a number.
 const DIGITS: i32 = 5;
-
-/// Adds what `format_args!` makes.
-pub(crate) fn add(text: &mut String, what: Arguments) {
-    // Writing to memory does not fail.
-    let _ = text.write_fmt(what);
-}
 
 /// A number for the eye: five digits, no trailing zeros, powers of ten only where it is very large or small.
 pub(crate) fn number(value: f64) -> String {

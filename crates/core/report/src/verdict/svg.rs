@@ -4,8 +4,10 @@
 
 use serin_gate::{Word, record::Record};
 
+use serin_picture::pen::{cut, tenth, text};
+
 use super::{Row, icon, paths, ratio, reasons, rows, span, word};
-use crate::judgement::{html::escape, say};
+use crate::judgement::say;
 
 /// The width of a picture, in its own units. A phone shows it in 360 points, so that letters of 24 units are 12 points high.
 const WIDTH: f64 = 720.0;
@@ -105,36 +107,6 @@ fn most_telling<'a>(rows: &'a [Row<'a>]) -> Vec<&'a Row<'a>> {
 
 fn at(y: f64, body: &str) -> String {
     format!("<g transform=\"translate(0 {y})\">{body}</g>")
-}
-
-/// A text; `class` may hold `bold`, `end` and `middle`, which are written as attributes.
-fn text(body: &mut String, x: f64, y: f64, size: u32, class: &str, words: &str) {
-    let weight = if class.contains("bold") { " font-weight=\"bold\"" } else { "" };
-    let anchor = if class.contains("end") {
-        " text-anchor=\"end\""
-    } else if class.contains("middle") {
-        " text-anchor=\"middle\""
-    } else {
-        ""
-    };
-    let words = escape(words);
-    say::add(
-        body,
-        format_args!(
-            "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" class=\"{class}\"{weight}{anchor}>{words}</text>"
-        ),
-    );
-}
-
-fn cut(words: &str, most: usize) -> String {
-    match words.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words.to_owned(),
-    }
-}
-
-fn tenth(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }
 
 const RATIO_HEIGHT: f64 = 96.0;

@@ -2,11 +2,11 @@
 //!
 //! Property: the same picture gives the same pixels on every machine, because the letters come with this crate and none are
 //! taken from the machine; nothing outside the text is read, and no text makes a picture of more than [`PIXELS_MAX`].
-//!
-//! What this crate does not do: decide what is drawn.
 
-use std::sync::Arc;
+#[cfg(feature = "png")]
+use std::sync::{Arc, LazyLock};
 
+#[cfg(feature = "png")]
 use resvg::{tiny_skia, usvg};
 
 /// The most pixels of one side: what chats show, twice over.
@@ -15,9 +15,28 @@ pub const PIXELS_MAX: u32 = 4096;
 pub const BYTES_MAX: usize = 8 << 20;
 
 /// Parts of the `DejaVu Sans` fonts: see fonts/LICENSE.
+#[cfg(feature = "png")]
 const FONTS: [&[u8]; 2] =
     [include_bytes!("../fonts/DejaVuSans.ttf"), include_bytes!("../fonts/DejaVuSans-Bold.ttf")];
+#[cfg(feature = "png")]
 const FAMILY: &str = "DejaVu Sans";
+
+/// The letters, read once: whatever family a picture asks for, it gets the one that is there.
+#[cfg(feature = "png")]
+static LETTERS: LazyLock<Arc<usvg::fontdb::Database>> = LazyLock::new(|| {
+    let mut fonts = usvg::fontdb::Database::new();
+    for font in FONTS {
+        fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(font)));
+    }
+    for set in [
+        usvg::fontdb::Database::set_sans_serif_family,
+        usvg::fontdb::Database::set_serif_family,
+        usvg::fontdb::Database::set_monospace_family,
+    ] {
+        set(&mut fonts, FAMILY);
+    }
+    Arc::new(fonts)
+});
 
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +47,9 @@ pub enum PictureError {
     /// The text is no picture.
     #[error("the picture cannot be read: {0}")]
     Unreadable(String),
+    /// There is nothing to draw it with.
+    #[error("this serin was built without pictures: ask for SVG")]
+    LeftOut,
     /// Its size makes no picture.
     #[error("a picture of {width} by {height} pixels: each side has 1 to {PIXELS_MAX}")]
     Size {
@@ -46,20 +68,18 @@ pub fn png(svg: &str, width: u32) -> Result<Vec<u8>, PictureError> {
     if svg.len() > BYTES_MAX {
         return Err(PictureError::TooLong(svg.len()));
     }
-    let mut fonts = usvg::fontdb::Database::new();
-    for font in FONTS {
-        fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(font)));
-    }
-    // Whatever family a picture asks for, it gets the one that is there.
-    for set in [
-        usvg::fontdb::Database::set_sans_serif_family,
-        usvg::fontdb::Database::set_serif_family,
-        usvg::fontdb::Database::set_monospace_family,
-    ] {
-        set(&mut fonts, FAMILY);
-    }
+    render(svg, width)
+}
+
+#[cfg(not(feature = "png"))]
+fn render(_: &str, _: u32) -> Result<Vec<u8>, PictureError> {
+    Err(PictureError::LeftOut)
+}
+
+#[cfg(feature = "png")]
+fn render(svg: &str, width: u32) -> Result<Vec<u8>, PictureError> {
     let options =
-        usvg::Options { font_family: FAMILY.to_owned(), fontdb: Arc::new(fonts), ..usvg::Options::default() };
+        usvg::Options { font_family: FAMILY.to_owned(), fontdb: LETTERS.clone(), ..usvg::Options::default() };
     let tree =
         usvg::Tree::from_str(svg, &options).map_err(|error| PictureError::Unreadable(error.to_string()))?;
     let scale = f64::from(width) / f64::from(tree.size().width());
@@ -75,10 +95,8 @@ pub fn png(svg: &str, width: u32) -> Result<Vec<u8>, PictureError> {
     pixels.encode_png().map_err(|error| PictureError::Unreadable(error.to_string()))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "png"))]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn svg(body: &str) -> String {
