@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use serin_api::flagger::{ChatKind, Severity};
 use serin_kernel::Call;
 
-use crate::{Alert, Recipient};
+use crate::{Alert, Recipient, slack};
 
 /// How long a chat may take. Nobody waits for it.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -14,12 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// What `recipient` is sent of `alert`.
 #[must_use]
 pub fn message(recipient: &Recipient, alert: &Alert) -> Call {
-    let [good, bad] = match recipient.chat {
-        ChatKind::Slack | ChatKind::Discord => ["good", "danger"],
-        ChatKind::Rocket => ["#0076D7", "#FF0000"],
-        ChatKind::MsTeams | ChatKind::GoogleChat => ["0076D7", "FF0000"],
-    };
-    let color = if alert.severity == Severity::Error { bad } else { good };
+    let color = color(recipient, alert);
     let body = match recipient.chat {
         ChatKind::Slack | ChatKind::Discord | ChatKind::Rocket => attachment(recipient, alert, color),
         ChatKind::MsTeams => card(alert, color),
@@ -28,10 +23,23 @@ pub fn message(recipient: &Recipient, alert: &Alert) -> Call {
     send(recipient, recipient.address.as_str(), &body)
 }
 
+/// The colour that tells how bad the news is.
+pub(crate) fn color(recipient: &Recipient, alert: &Alert) -> &'static str {
+    let [good, bad] = match recipient.chat {
+        ChatKind::Slack | ChatKind::Discord => ["good", "danger"],
+        ChatKind::Rocket => ["#0076D7", "#FF0000"],
+        ChatKind::MsTeams | ChatKind::GoogleChat => ["0076D7", "FF0000"],
+    };
+    if alert.severity == Severity::Error { bad } else { good }
+}
+
 /// A message to `recipient`, whatever is in it.
 pub(crate) fn send(recipient: &Recipient, url: &str, body: &Value) -> Call {
     let mut call = Call { timeout: TIMEOUT, proxy: recipient.proxy.clone(), ..Call::json(url, body) };
     let token = recipient.token.iter().filter(|_| recipient.chat == ChatKind::Slack);
+    if recipient.chat == ChatKind::Slack {
+        call.receipt = slack::RECEIPT;
+    }
     call.headers.extend(token.map(|token| ("Authorization".to_owned(), format!("Bearer {token}"))));
     call
 }

@@ -13,6 +13,7 @@ mod alert;
 mod chat;
 mod hook;
 mod recipient;
+pub mod slack;
 
 pub use alert::{Alert, Fact, facts, hears};
 pub use chat::message;

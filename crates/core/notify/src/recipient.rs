@@ -123,6 +123,12 @@ impl Recipient {
         Ok(Self { channel: channel.to_owned(), username: username.to_owned(), ..self })
     }
 
+    /// The channel that people have named.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
     /// Whether messages can be changed later: by Slack's own interface alone.
     #[must_use]
     pub fn is_slack_api(&self) -> bool {
