@@ -24,6 +24,18 @@ pub enum Asked<'a> {
     Template,
 }
 
+impl Asked<'_> {
+    /// What values are counted in; empty where nobody says it.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Builtin(Builtin::SuccessRate, _) => "%",
+            Self::Builtin(Builtin::Duration, _) => " ms",
+            Self::Inline | Self::Template => "",
+        }
+    }
+}
+
 /// A metric of a Canary.
 #[derive(Clone, Copy, Debug)]
 pub struct Check<'a> {
@@ -94,14 +106,20 @@ impl Check<'_> {
         }
     }
 
-    /// How the value is beyond its limits.
-    fn beyond(&self, value: f64) -> Option<String> {
-        let (min, max) = match (&self.metric.threshold_range, self.metric.threshold) {
+    /// The lowest and the highest good value.
+    #[must_use]
+    pub fn limits(&self) -> (Option<f64>, Option<f64>) {
+        match (&self.metric.threshold_range, self.metric.threshold) {
             (Some(range), _) => (range.min, range.max),
             // The older form is the lowest rate of success, and the highest of anything else; nothing is 0.
             (None, limit) if self.is(Builtin::SuccessRate) => (Some(limit.unwrap_or(0.0)), None),
             (None, limit) => (None, Some(limit.unwrap_or(0.0))),
-        };
+        }
+    }
+
+    /// How the value is beyond its limits.
+    fn beyond(&self, value: f64) -> Option<String> {
+        let (min, max) = self.limits();
         let (name, print): (&str, Print) = match self.asked {
             Asked::Builtin(Builtin::SuccessRate, _) => ("success rate", |value, limit, is_beyond| {
                 (format!("{}%", telling(value, limit, is_beyond)), format!("{}%", float::shortest(limit)))

@@ -12,6 +12,7 @@
 mod alert;
 mod chat;
 mod hook;
+pub mod picture;
 mod recipient;
 pub mod slack;
 
