@@ -5,8 +5,7 @@
 //!
 //! Reason: gates, pipelines and chat bots read these bodies, and events repeat these sentences.
 //!
-//! What this crate does not do: send anything, choose when somebody is told, or render a user's template (the text of an
-//! alert is given).
+//! What this crate does not do: send anything, or choose when somebody is told.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod alert;
@@ -15,6 +14,7 @@ mod hook;
 pub mod picture;
 mod recipient;
 pub mod slack;
+pub mod template;
 
 pub use alert::{Alert, Fact, facts, hears};
 pub use chat::message;
