@@ -143,7 +143,7 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, 
         Ok(interests) => interests,
         Err(panic) => return freeze(shared, lane, &object, panic).await,
     };
-    let mut observed = match observe(shared, planner.as_ref(), object, interests) {
+    let mut observed = match observe(shared, planner.as_ref(), object, &interests) {
         Ok(Ok(observed)) => observed,
         Ok(Err(kinds)) => {
             shared.wait_for(key, &kinds);
@@ -180,23 +180,33 @@ fn observe(
     shared: &Shared,
     planner: &dyn Planner,
     object: Object,
-    mut interests: Vec<Interest>,
+    interests: &[Interest],
 ) -> Result<Result<Observed, Vec<Kind>>, (Object, Freeze)> {
     // Before looking, both times: what changes between the look and the plan must lead to another pass.
-    shared.interests.lock().set(&object, &interests);
-    let first = match shared.cluster.related(&object, &interests) {
+    shared.interests.lock().set(&object, interests);
+    let mut observed = match shared.cluster.related(&object, interests) {
         Ok(related) => Observed::new(object, related),
         Err(kinds) => return Ok(Err(kinds)),
     };
-    let further = match guarded(|| planner.further_interests(&first)) {
-        Ok(further) if further.is_empty() => return Ok(Ok(first)),
-        Ok(further) => further,
-        Err(panic) => return Err((first.object, panic)),
+    let depth = match guarded(|| planner.depth(&observed.object)) {
+        Ok(depth) => depth,
+        Err(panic) => return Err((observed.object, panic)),
     };
-    interests.extend(further);
-    shared.interests.lock().set(&first.object, &interests);
-    let related = shared.cluster.related(&first.object, &interests);
-    Ok(related.map(|related| Observed::new(first.object, related)))
+    for _ in 0..depth {
+        let further = match guarded(|| planner.further_interests(&observed)) {
+            Ok(further) if further.is_empty() => break,
+            Ok(further) => further,
+            Err(panic) => return Err((observed.object, panic)),
+        };
+        let mut interests = interests.to_vec();
+        interests.extend(further);
+        shared.interests.lock().set(&observed.object, &interests);
+        observed = match shared.cluster.related(&observed.object, &interests) {
+            Ok(related) => Observed::new(observed.object, related),
+            Err(kinds) => return Ok(Err(kinds)),
+        };
+    }
+    Ok(Ok(observed))
 }
 
 /// What to do about an object that is frozen or about to be; none when it is not.

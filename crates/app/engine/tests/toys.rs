@@ -40,11 +40,28 @@ impl Planner for Toys {
         vec![Interest::Owned(PART)]
     }
 
+    /// The part that the toy names, and those that parts name.
+    fn further_interests(&self, observed: &Observed) -> Vec<Interest> {
+        let bodies = std::iter::once(observed.object.value()).chain(observed.all(PART).map(Object::value));
+        bodies
+            .filter_map(|body| Some(Interest::Named(PART.key("n", body["spec"]["next"].as_str()?))))
+            .collect()
+    }
+
+    fn depth(&self, object: &Object) -> usize {
+        object.value()["spec"]["depth"].as_u64().unwrap_or(1) as usize
+    }
+
     fn plan(&self, observed: &Observed, answers: &Answers, _: Moment) -> Plan {
         self.plans.fetch_add(1, Ordering::AcqRel);
         let (toy, body) = (&observed.object, observed.object.value());
         let mut act = Act::default();
         match body["spec"]["mood"].as_str() {
+            Some("chain") => {
+                let status = json!({"status": {"seen": observed.all(PART).count()}});
+                act.writes.push(Write::same(toy, Change::MergeStatus(status)));
+                return Plan::Act(act);
+            }
             Some("panic") => panic!("a toy breaks"),
             Some("storm") => {
                 let flip = !body["status"]["flip"].as_bool().unwrap_or(false);
@@ -318,6 +335,24 @@ async fn a_bad_object_is_frozen_says_so_and_thaws_when_it_is_changed() {
         world.api.edit(&toy("bad"), |toy| toy["spec"] = json!({"size": 1}));
         world.until("mended", &toy("bad"), |toy| parts(toy) == Some(1)).await;
         assert!(!world.engine.snapshot().objects[&toy("bad")].frozen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_named_by_what_is_named_is_seen_as_deep_as_the_planner_says() {
+    for depth in 1..=3 {
+        let world = World::new(|api| {
+            for (name, next) in [("a", "b"), ("b", "c"), ("c", "d")] {
+                api.put(&PART.key("n", name), json!({"spec": {"next": next}}));
+            }
+            api.put(&toy("t"), json!({"spec": {"mood": "chain", "next": "a", "depth": depth}}));
+        });
+        world.until("seen", &toy("t"), |toy| toy["status"]["seen"] == json!(depth)).await;
+        // What is seen deep below wakes the planner too.
+        if depth == 3 {
+            world.api.edit(&PART.key("n", "b"), |part| part["spec"]["next"] = json!("none"));
+            world.until("the chain is shorter", &toy("t"), |toy| toy["status"]["seen"] == 2).await;
+        }
     }
 }
 

@@ -43,6 +43,13 @@ pub const METRIC_TEMPLATE: Kind =
 /// `AlertProvider`.
 pub const ALERT_PROVIDER: Kind =
     Kind::namespaced(FLAGGER_GROUP, FLAGGER_VERSION, "AlertProvider", "alertproviders");
+/// API group of the kinds that are Serin's own.
+pub const SERIN_GROUP: &str = "serin.dev";
+/// `AnalysisVariant`.
+pub const ANALYSIS_VARIANT: Kind =
+    Kind::namespaced(SERIN_GROUP, "v1alpha1", "AnalysisVariant", "analysisvariants");
+/// `Namespace`.
+pub const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
 /// `DaemonSet`.
 pub const DAEMON_SET: Kind = Kind::namespaced("apps", "v1", "DaemonSet", "daemonsets");
 /// `ControllerRevision`.

@@ -12,7 +12,10 @@ use serin_kernel::{
     Write,
 };
 
-use crate::{memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs, words::Granted};
+use crate::{
+    memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs, variant::Chosen,
+    words::Granted,
+};
 
 /// Why a look does not go on.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) told: Option<CanaryPhase>,
     /// Why there were no values, where that is known and checks fail for it.
     pub(crate) why: Option<String>,
+    /// The analysis that was chosen, where there are several.
+    pub(crate) variant: Option<Chosen>,
     /// What is kept for the next look.
     pub(crate) memory: Memory,
     /// What persons' words allow in this run.
@@ -70,6 +75,7 @@ impl<'a> Desk<'a> {
             saved: status.clone(),
             status,
             why: None,
+            variant: None,
             memory,
             granted: Granted::default(),
             have_left: false,
@@ -155,6 +161,13 @@ impl<'a> Desk<'a> {
         self.act.calls.extend(calls);
         let regarding = self.observed.object.reference();
         self.act.events.push(Event { regarding, kind, reason: "Synced".into(), message });
+    }
+
+    /// Tells with which of several analyses a run begins.
+    pub(crate) fn tell_variant(&mut self) {
+        if let Some(news) = self.variant.as_ref().and_then(|variant| variant.news(&self.called())) {
+            self.normal(news);
+        }
     }
 
     /// Sends messages beside the look.

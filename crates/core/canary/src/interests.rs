@@ -7,7 +7,7 @@ use serin_api::{
 use serin_kernel::{Interest, Key, Object, Observed};
 use serin_traffic::front::Selector;
 
-use crate::{front, objects, rivals, settings::Settings};
+use crate::{front, objects, rivals, settings::Settings, variant};
 
 /// What the Canary names itself.
 pub(crate) fn interests(object: &Object, settings: &Settings) -> Vec<Interest> {
@@ -18,14 +18,20 @@ pub(crate) fn interests(object: &Object, settings: &Settings) -> Vec<Interest> {
     found.extend(provider.keys(&front).into_iter().map(Interest::Named));
     let (templates, alerts) = policies(&canary);
     found.extend(templates.into_iter().chain(alerts).map(Interest::Named));
+    found.extend(variant::interests(object.meta(), settings));
     found
 }
 
 /// What is named by what the Canary names: configuration, secrets, and other Canaries that have it.
 pub(crate) fn further(observed: &Observed, settings: &Settings) -> Vec<Interest> {
-    let canary = lenient::<Canary>(observed.object.value()).value;
+    let mut canary = lenient::<Canary>(observed.object.value()).value;
+    // What does not fit is said when it is planned.
+    let is_varied = variant::lay_over(&mut canary, observed, settings).is_ok_and(|chosen| chosen.is_some());
     let mut found = objects::further_interests(observed, &canary, &settings.objects);
     let (templates, alerts) = policies(&canary);
+    if is_varied {
+        found.extend(templates.iter().chain(&alerts).cloned().map(Interest::Named));
+    }
     let of_templates = templates.iter().filter_map(|key| {
         let spec = lenient::<MetricTemplate>(observed.get(key)?.value()).value.spec;
         Some((key.namespace.clone(), spec.provider.secret_ref?.name))

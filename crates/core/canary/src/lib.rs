@@ -32,7 +32,8 @@ mod settings;
 mod status;
 mod strategy;
 mod theirs;
+mod variant;
 pub mod words;
 
 pub use planner::CanaryPlanner;
-pub use settings::Settings;
+pub use settings::{Environment, Settings};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serin_api::{
     flagger::{self, Canary, CanaryPhase as Phase},
     kinds, lenient,
-    wire::Problem,
+    wire::{Lenient, Problem},
 };
 use serin_kernel::{
     Act, Answers, EventType, Freeze, Interest, Kind, Moment, Object, Observed, Plan, Planner,
@@ -20,6 +20,7 @@ use crate::{
     release, rivals,
     settings::Settings,
     status,
+    variant::{self, Chosen},
     words::{self, Word},
 };
 
@@ -53,8 +54,14 @@ impl Planner for CanaryPlanner {
         interests::further(observed, &self.settings)
     }
 
+    fn depth(&self, object: &Object) -> usize {
+        // A variant may name templates, which name Secrets.
+        if variant::has_any(object.meta()) { 2 } else { 1 }
+    }
+
     fn plan(&self, observed: &Observed, answers: &Answers, now: Moment) -> Plan {
-        let read = lenient::<Canary>(observed.object.value());
+        let mut read = lenient::<Canary>(observed.object.value());
+        let chosen = variant::lay_over(&mut read.value, observed, &self.settings);
         let meta = observed.object.meta();
         let is_going = meta.deletion_timestamp.is_some();
         if is_going && !meta.finalizers.iter().any(|it| it == release::FINALIZER) {
@@ -72,7 +79,7 @@ impl Planner for CanaryPlanner {
             memory.advance(now, interval);
         } else if have_left || is_going || self.is_news(observed, &read.value, now) {
             memory.restart(now, interval);
-        } else if let Some(is_now) = self.word(observed, &read.value, &read.problems) {
+        } else if let Some(is_now) = self.word(observed, &read, &chosen) {
             if !is_now {
                 let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
                 look::words::hear(&mut desk);
@@ -87,7 +94,8 @@ impl Planner for CanaryPlanner {
         desk.have_left = have_left;
         let done = if is_going {
             release::release(&mut desk)
-        } else if let Some(why) = self.problem(&read.value, &read.problems) {
+        } else if let Some(why) = self.problem(&read.value, &read.problems, &chosen) {
+            status::vary(&mut desk.status, None, now);
             refuse(&mut desk, &why);
             Ok(())
         } else if let Some(taken) = rivals::taken(&desk) {
@@ -95,6 +103,9 @@ impl Planner for CanaryPlanner {
             Ok(())
         } else {
             status::refuse(&mut desk.status, None, now);
+            desk.variant = chosen.unwrap_or_default();
+            let text = desk.variant.as_ref().map(Chosen::condition);
+            status::vary(&mut desk.status, text.as_deref(), now);
             look::words::hear(&mut desk);
             release::mark(&mut desk);
             look::look(&mut desk)
@@ -161,11 +172,17 @@ impl CanaryPlanner {
     }
 
     /// Whether a person's word waits to be heard, and whether it does not wait for the next look.
-    fn word(&self, observed: &Observed, canary: &Canary, unread: &[Problem]) -> Option<bool> {
+    fn word(
+        &self,
+        observed: &Observed,
+        read: &Lenient<Canary>,
+        chosen: &Result<Option<Chosen>, String>,
+    ) -> Option<bool> {
+        let canary = &read.value;
         let text = observed.object.meta().annotations.get(words::WORD)?;
         // One that cannot be heard now waits for the next look.
         let target = Target::look(observed, canary, &self.settings.objects).ok()?;
-        if self.problem(canary, unread).is_some() {
+        if self.problem(canary, &read.problems, chosen).is_some() {
             return None;
         }
         let is_now = |word: Word| {
@@ -176,7 +193,16 @@ impl CanaryPlanner {
     }
 
     /// Why the Canary cannot be run.
-    fn problem(&self, canary: &Canary, unread: &[Problem]) -> Option<String> {
+    fn problem(
+        &self,
+        canary: &Canary,
+        unread: &[Problem],
+        chosen: &Result<Option<Chosen>, String>,
+    ) -> Option<String> {
+        let chosen = match chosen {
+            Ok(chosen) => chosen,
+            Err(why) => return Some(why.clone()),
+        };
         let of_status = |problem: &&Problem| problem.path != "status" && !problem.path.starts_with("status.");
         let unread = unread.iter().filter(of_status).map(ToString::to_string);
         let invalid = flagger::validate(canary, self.settings.rules());
@@ -184,7 +210,8 @@ impl CanaryPlanner {
         let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
         let more = all.len().saturating_sub(NAMED_MAX);
         let tail = if 0 < more { format!("; and {more} more") } else { String::new() };
-        (!all.is_empty()).then(|| format!("{named}{tail}"))
+        let of = chosen.as_ref().and_then(Chosen::blame).map(|it| format!("with {it}: ")).unwrap_or_default();
+        (!all.is_empty()).then(|| format!("{of}{named}{tail}"))
     }
 }
 

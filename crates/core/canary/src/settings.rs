@@ -6,6 +6,18 @@ use serin_notify::Recipient;
 
 use crate::objects::ObjectSettings;
 
+/// Which environment the Canaries with several analyses are in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// That of the label of their namespace.
+    #[default]
+    OfNamespace,
+    /// This one.
+    Named(String),
+    /// Nobody says: namespaces cannot be seen.
+    Unknown,
+}
+
 /// Settings of the Canary machine; the flags of Flagger's controller that change what it decides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -29,6 +41,8 @@ pub struct Settings {
     pub cluster_name: String,
     /// Whether Canaries may name objects of other namespaces.
     pub crosses_namespaces: bool,
+    /// Which environment this is, for Canaries with several analyses.
+    pub environment: Environment,
 }
 
 impl Settings {
@@ -51,6 +65,7 @@ impl Default for Settings {
             place: Place::default(),
             cluster_name: String::new(),
             crosses_namespaces: true,
+            environment: Environment::default(),
         }
     }
 }

@@ -13,6 +13,8 @@ use serin_kernel::{Moment, Object};
 pub(crate) const PROMOTED: &str = "Promoted";
 /// The condition that says why a Canary is not run; there only while it is so.
 pub(crate) const INVALID: &str = "Invalid";
+/// The condition that says which analysis is run; there only where there are several.
+const VARIANT: &str = "AnalysisVariant";
 
 /// What the condition says in `phase`, for a target of `kind`.
 fn meaning(phase: CanaryPhase, kind: &str) -> (&'static str, String) {
@@ -79,14 +81,24 @@ pub(crate) fn explanation(status: &CanaryStatus, kind: &str) -> Option<String> {
 
 /// Says why the Canary is not run, or with `None` that nothing keeps it from that.
 pub(crate) fn refuse(status: &mut CanaryStatus, why: Option<&str>, now: Moment) {
-    let old = status.conditions.iter().find(|condition| condition.kind == INVALID);
+    tell(status, (INVALID, "InvalidSpec"), why, now);
+}
+
+/// Says which analysis it is run with; with `None` that it has one.
+pub(crate) fn vary(status: &mut CanaryStatus, which: Option<&str>, now: Moment) {
+    tell(status, (VARIANT, "Chosen"), which, now);
+}
+
+/// A condition that is there while it has something to say.
+fn tell(status: &mut CanaryStatus, (kind, reason): (&str, &str), why: Option<&str>, now: Moment) {
+    let old = status.conditions.iter().find(|condition| condition.kind == kind);
     if old.map(|old| old.message.as_str()) == why {
         return;
     }
     let since = old.and_then(|old| old.last_transition_time).unwrap_or(now);
-    status.conditions.retain(|condition| condition.kind != INVALID);
+    status.conditions.retain(|condition| condition.kind != kind);
     if let Some(why) = why {
-        status.conditions.push(condition(INVALID, "True", "InvalidSpec", why.to_owned(), (since, now)));
+        status.conditions.push(condition(kind, "True", reason, why.to_owned(), (since, now)));
     }
 }
 

@@ -29,6 +29,9 @@ mod transcripts;
 #[path = "look/words.rs"]
 mod words;
 
+#[path = "look/variants.rs"]
+mod variants;
+
 #[path = "objects/configs.rs"]
 mod configs;
 #[path = "objects/hostile.rs"]

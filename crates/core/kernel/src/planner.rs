@@ -22,6 +22,12 @@ pub trait Planner: Send + Sync {
         Vec::new()
     }
 
+    /// How often [`Self::further_interests`] are asked for, each time with what was of interest before: once, unless
+    /// `object` leads to an object that names objects which name others.
+    fn depth(&self, _object: &Object) -> usize {
+        1
+    }
+
     /// What to do now. Called again when something of interest changes, when [`Act::wake`] has come, after a conflict,
     /// a refusal or a restart; it is never told which of these it was.
     fn plan(&self, observed: &Observed, answers: &Answers, now: Moment) -> Plan;

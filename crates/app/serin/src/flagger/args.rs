@@ -116,6 +116,9 @@ pub(crate) struct FlaggerArgs {
     /// Copy ConfigMaps and Secrets for the primary, and watch them
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = ArgAction::Set)]
     pub(super) enable_config_tracking: bool,
+    /// Environment of Canaries with several analyses [default: the label serin.dev/analysis-variant of their namespace]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) analysis_variant: String,
     /// Name of the cluster, in alerts
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(super) cluster_name: String,

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, 
 use anyhow::Context;
 use serin_api::{flagger::ChatKind, kinds};
 use serin_calls::{Http, Limits};
-use serin_canary::{CanaryPlanner, Settings, objects::ObjectSettings};
+use serin_canary::{CanaryPlanner, Environment, Settings, objects::ObjectSettings};
 use serin_cluster::{
     Cluster, KubeApi, Lock, LockTimes,
     access::{Access, Connection},
@@ -124,6 +124,13 @@ fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
     };
     let include_labels =
         args.include_label_prefix.iter().filter(|prefix| !prefix.is_empty()).cloned().collect();
+    let environment = if !args.analysis_variant.is_empty() {
+        Environment::Named(args.analysis_variant.clone())
+    } else if args.namespace.is_empty() {
+        Environment::OfNamespace
+    } else {
+        Environment::Unknown
+    };
     Ok(Settings {
         mesh_provider: args.mesh_provider.clone(),
         metrics_server: args.metrics_server.clone(),
@@ -138,6 +145,7 @@ fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
         chat,
         cluster_name: args.cluster_name.clone(),
         crosses_namespaces: !args.no_cross_namespace_refs,
+        environment,
         ..Settings::default()
     })
 }

@@ -1,4 +1,5 @@
-//! The custom resource definitions of Flagger's three kinds: they accept, refuse, default and prune what Flagger's own do.
+//! The custom resource definitions of Flagger's three kinds: they accept, refuse, default and prune what Flagger's own do;
+//! and that of Serin's own `AnalysisVariant`, which prunes nothing, so that a misspelt field is refused where it is used.
 //!
 //! The fields come from the types. What types cannot say is a table here: closed sets, patterns, bounds, defaults, and
 //! which fields are kept where one type serves two places. Numbers that count are `number`, as in Flagger's: a manifest
@@ -6,7 +7,10 @@
 
 use serde_json::{Value, json};
 
-use super::{AlertProvider, Canary, CanaryPhase, ChatKind, MetricProviderKind, MetricTemplate, Provider};
+use super::{
+    AlertProvider, AnalysisVariant, Canary, CanaryPhase, ChatKind, MetricProviderKind, MetricTemplate,
+    Provider,
+};
 use crate::{
     crds::{Column, Definition, Names, definition},
     kinds,
@@ -48,7 +52,7 @@ const COLUMNS: &[Column] = &[
 /// What is said of one place in a schema beyond its type: the keys are laid over it, null ones taken out.
 type Fact = (&'static str, Value);
 
-/// The three definitions, as `apiextensions.k8s.io/v1` objects.
+/// The definitions, as `apiextensions.k8s.io/v1` objects.
 #[must_use]
 pub fn crds() -> Vec<Value> {
     let names = Names { short: None, categories: &["all"] };
@@ -87,6 +91,23 @@ pub fn crds() -> Vec<Value> {
             AlertProvider::schema(),
             alert_provider_facts(),
         ),
+        of(
+            kinds::ANALYSIS_VARIANT,
+            &[],
+            "AnalysisVariant changes the analysis of Canaries for one environment",
+            AnalysisVariant::schema(),
+            analysis_variant_facts(),
+        ),
+    ]
+}
+
+fn analysis_variant_facts() -> Vec<Fact> {
+    let open = || json!({ "x-kubernetes-preserve-unknown-fields": true });
+    vec![
+        ("spec", open()),
+        ("spec.metrics|webhooks|alerts", open()),
+        ("spec.metrics|webhooks|alerts.set[]", open()),
+        ("spec.metrics|webhooks|alerts.set[].thresholdRange|templateRef|providerRef", open()),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! The kinds of `flagger.app`: `Canary`, `MetricTemplate`, `AlertProvider`.
+//! The kinds of `flagger.app`: `Canary`, `MetricTemplate`, `AlertProvider`; and Serin's own `AnalysisVariant` beside them.
 //!
 //! Property: every field that Flagger's own definitions keep is a field here, read leniently, so that a fraction in
 //! one Canary costs that field of that Canary. Types hold what manifests say; defaults are
@@ -14,6 +14,7 @@ mod routing;
 mod service;
 mod status;
 mod validate;
+mod variant;
 mod words;
 
 pub use analysis::*;
@@ -26,4 +27,5 @@ pub use routing::*;
 pub use service::*;
 pub use status::*;
 pub use validate::{Rules, doubts, validate, validate_alert_provider, validate_metric_template};
+pub use variant::*;
 pub use words::*;

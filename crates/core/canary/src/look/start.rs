@@ -60,6 +60,7 @@ pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
     }
     desk.told = Some(Phase::Progressing);
     desk.normal(format!("New revision detected! Scaling up {}", desk.target()));
+    desk.tell_variant();
     desk.alert(Severity::Info, "New revision detected, progressing canary analysis.", true);
     scale_up(desk, stage);
     begin(desk, stage)
@@ -70,6 +71,7 @@ pub(super) fn restart(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt
     // Before anything else: what was said is not for this version, also when only its configuration differs.
     words::forget(desk);
     desk.normal(format!("New revision detected! Restarting analysis for {}", desk.target()));
+    desk.tell_variant();
     scale_up(desk, stage);
     if !super::carries_the_users(desk, stage) {
         stage.routes.set(desk, Split::PRIMARY)?;

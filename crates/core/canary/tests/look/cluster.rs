@@ -140,9 +140,12 @@ impl Cluster {
             }
             Observed::new(all.object.clone(), found)
         };
-        let mut interests = self.planner.interests(&all.object);
-        interests.extend(self.planner.further_interests(&pick(&interests)));
+        let interests = self.planner.interests(&all.object);
         let mut observed = pick(&interests);
+        for _ in 0..self.planner.depth(&all.object) {
+            let further = self.planner.further_interests(&observed);
+            observed = pick(&interests.iter().cloned().chain(further).collect::<Vec<_>>());
+        }
         observed.kept.clone_from(&self.kept);
         observed.refused.clone_from(&self.refused);
         observed

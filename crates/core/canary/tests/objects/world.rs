@@ -7,7 +7,7 @@ use serin_api::{flagger::Canary, kinds};
 use serin_canary::objects::{ObjectSettings, Target, Trouble};
 use serin_kernel::{Change, Key, Kind, Object, Observed, Precondition, Write};
 
-const KINDS: [Kind; 34] = [
+const KINDS: [Kind; 36] = [
     kinds::DEPLOYMENT,
     kinds::DAEMON_SET,
     kinds::REPLICA_SET,
@@ -22,6 +22,8 @@ const KINDS: [Kind; 34] = [
     kinds::CANARY,
     kinds::INGRESS,
     kinds::METRIC_TEMPLATE,
+    kinds::ANALYSIS_VARIANT,
+    kinds::NAMESPACE,
     kinds::ALERT_PROVIDER,
     kinds::ISTIO_VIRTUAL_SERVICE,
     kinds::ISTIO_DESTINATION_RULE,
