@@ -243,9 +243,21 @@ impl<'a> Desk<'a> {
         self.act.reasons.push(reason.into());
     }
 
+    /// Tells which write of the look before was refused, and why: without it the next steps wait in silence.
+    pub(crate) fn tell_refused(&mut self) {
+        if let Some(refused) = &self.observed.refused {
+            let (key, message) = (&refused.target, &refused.message);
+            self.warning(format!("{} {} cannot be written: {message}", key.kind.kind, key.name));
+        }
+    }
+
+    /// At the end of a look.
+    pub(crate) fn settle(&mut self) {
+        self.theirs.settle(&mut self.memory.taken_off);
+    }
+
     /// What shall be done.
     pub(crate) fn act(mut self) -> Act {
-        self.theirs.settle(&mut self.memory.taken_off);
         self.act.wake = Some(self.memory.wake());
         self.act.keep = serde_json::to_value(&self.memory).ok();
         self.act

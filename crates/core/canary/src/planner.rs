@@ -73,8 +73,9 @@ impl Planner for CanaryPlanner {
         let mut memory = kept.unwrap_or_else(|| Memory::begin(&meta.uid, now, interval, is_known));
         let have_left = memory.take_left(now);
         if memory.is_leaving(now) {
-            let keep = serde_json::to_value(&memory).ok();
-            return Plan::Act(Act { wake: Some(memory.wake()), keep, ..Act::default() });
+            let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+            desk.tell_refused();
+            return Plan::Act(desk.act());
         } else if memory.is_due(now, interval) {
             memory.advance(now, interval);
         } else if have_left || is_going || self.is_news(observed, &read.value, now) {
@@ -87,11 +88,13 @@ impl Planner for CanaryPlanner {
             }
             memory.restart(now, interval);
         } else {
-            let keep = serde_json::to_value(&memory).ok();
-            return Plan::Act(Act { wake: Some(memory.wake()), keep, ..Act::default() });
+            let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+            desk.tell_refused();
+            return Plan::Act(desk.act());
         }
         let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
         desk.have_left = have_left;
+        desk.tell_refused();
         let done = if is_going {
             release::release(&mut desk)
         } else if let Some(why) = self.problem(&read.value, &read.problems, &chosen) {
@@ -113,6 +116,7 @@ impl Planner for CanaryPlanner {
         match done {
             Err(Halt::Ask(ask)) => Plan::Ask(vec![*ask]),
             Ok(()) | Err(Halt::Over) => {
+                desk.settle();
                 desk.save();
                 if !words::has_run(desk.status.phase) {
                     look::words::forget(&mut desk);

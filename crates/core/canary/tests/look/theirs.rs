@@ -80,6 +80,22 @@ fn a_label_that_its_author_takes_out_of_the_canary_goes() {
 }
 
 #[test]
+fn a_refused_write_is_told() {
+    let mut cluster = settled(&json!({}));
+    cluster.world.remove(kinds::SERVICE, "podinfo-canary");
+    cluster.refuse = Some(cluster.seen.writes);
+    cluster.live(Duration::from_secs(30));
+    let told = cluster.seen.events.iter().filter(|event| event.contains("cannot be written"));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, ["Warning Initialized Service podinfo-canary cannot be written: no"]);
+    assert_ne!(
+        cluster.world.get(kinds::SERVICE, "podinfo-canary"),
+        Value::Null,
+        "tried again at the next look"
+    );
+}
+
+#[test]
 fn what_is_not_done_as_it_is_said_is_told_once() {
     let cors = json!({"allowOrigin": ["https://a.test"], "allowOrigins": [{"prefix": "https://b"}]});
     let mut cluster = settled(&json!({"spec": {

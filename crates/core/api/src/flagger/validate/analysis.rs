@@ -15,6 +15,9 @@ const PATH: &str = "spec.analysis";
 /// Tries beyond this many hold one look for hours: the pauses between them grow to half a minute.
 const RETRIES_MAX: i32 = 100;
 
+/// Metrics, or web hooks, of one Canary: all of them are asked one after the other within one look.
+const ASKED_MAX: usize = 100;
+
 /// How often something is tried again.
 pub(super) fn count(path: &str, retries: Option<i32>, errors: &mut Errors) {
     if let Some(retries) = retries.filter(|retries| !(0..=RETRIES_MAX).contains(retries)) {
@@ -40,6 +43,12 @@ pub(super) fn check(canary: &Canary, provider: Provider, errors: &mut Errors) {
     if !canary.spec.skip_analysis {
         steps(analysis, provider, errors);
         mirror(analysis, provider, errors);
+    }
+    for (field, count) in [("metrics", analysis.metrics.len()), ("webhooks", analysis.webhooks.len())] {
+        if ASKED_MAX < count {
+            let detail = format!("must not be more than {ASKED_MAX}: one look asks all of them");
+            errors.invalid(format!("{PATH}.{field}"), count, detail);
+        }
     }
     metrics(analysis, errors);
     for (index, hook) in analysis.webhooks.iter().enumerate() {

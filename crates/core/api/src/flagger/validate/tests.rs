@@ -354,6 +354,21 @@ fn references_to_other_namespaces_are_refused_where_they_are_switched_off() {
 }
 
 #[test]
+fn no_look_asks_more_than_it_can() {
+    let metrics =
+        |count: usize| json!((0..count).map(|index| json!({"name": index.to_string()})).collect::<Vec<_>>());
+    let many: &[&str] =
+        &["spec.analysis.metrics: Invalid value: 101: must not be more than 100: one look asks all of them"];
+    check(
+        &[
+            (json!({"analysis": {"metrics": metrics(100)}}), &[]),
+            (json!({"analysis": {"metrics": metrics(101)}}), many),
+        ],
+        |canary| validate(canary, ISTIO),
+    );
+}
+
+#[test]
 fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
     let rows: &[(Value, &[&str])] = &[
         (json!({}), &[]),
