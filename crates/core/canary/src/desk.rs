@@ -180,6 +180,12 @@ impl<'a> Desk<'a> {
         let mut news = Vec::new();
         for write in writes {
             let left = self.theirs.respect(write, &mut self.memory.taken_off, |text| news.push(text));
+            // What is made whole once more in one look is made once, as it was said last.
+            if let Some(write) = left.as_ref().filter(|write| matches!(write.change, Change::Create(_))) {
+                let is_same =
+                    |other: &Write| other.target == write.target && matches!(other.change, Change::Create(_));
+                self.act.writes.retain(|other| !is_same(other));
+            }
             self.act.writes.extend(left);
         }
         for text in news {

@@ -16,6 +16,8 @@ mod explained;
 mod guard;
 #[path = "look/leftover.rs"]
 mod leftover;
+#[path = "look/mishaps.rs"]
+mod mishaps;
 #[path = "look/properties.rs"]
 mod properties;
 #[path = "look/rivals.rs"]
