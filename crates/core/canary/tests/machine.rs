@@ -18,6 +18,8 @@ mod guard;
 mod leftover;
 #[path = "look/mishaps.rs"]
 mod mishaps;
+#[path = "look/mutants.rs"]
+mod mutants;
 #[path = "look/properties.rs"]
 mod properties;
 #[path = "look/rivals.rs"]
