@@ -15,6 +15,8 @@ use serin_kernel::{Key, Kind};
 
 use crate::payload::Payload;
 
+/// What stands in the ConfigMap at a gate that is open.
+const OPEN: &str = "open";
 const CONFIG_MAP: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 /// Open gates that are kept in memory: more canaries than any cluster has, and less than 10 MB.
 const GATES_MAX: usize = 10_000;
@@ -68,7 +70,10 @@ impl Gates {
         match &self.0 {
             Place::Memory(open) => Ok(open.lock().contains(&gate)),
             Place::ConfigMap(direct, map) => match direct.get(map).await {
-                Ok(found) => Ok(found.pointer("/data").and_then(|data| data.get(&gate)).is_some()),
+                // A person may write anything here: only one word opens.
+                Ok(found) => {
+                    Ok(found.pointer("/data").and_then(|data| data.get(&gate)) == Some(&OPEN.into()))
+                }
                 Err(error) if error.is_not_found() => Ok(false),
                 Err(source) => Err(failed(map, source)),
             },
@@ -97,7 +102,7 @@ impl Gates {
 }
 
 async fn patch(direct: &Direct, map: &Key, gate: &str, open: bool) -> Result<(), DirectError> {
-    let data = json!({ gate: if open { Value::from("open") } else { Value::Null } });
+    let data = json!({ gate: if open { Value::from(OPEN) } else { Value::Null } });
     let change = Change::Merge(json!({ "data": data }));
     match direct.change(map, &change).await {
         Err(error) if error.is_not_found() && !open => Ok(()),
@@ -204,6 +209,13 @@ mod tests {
         }
         second.set(Purpose::Advance, &demo, false).await.unwrap();
         assert!(!first.is_open(Purpose::Advance, &demo).await.unwrap());
+        // A person's word counts, and only one word opens.
+        let map = Key { kind: CONFIG_MAP, namespace: "default".to_owned(), name: "gates".to_owned() };
+        for (word, is_open) in [("open", true), ("closed", false), ("true", false)] {
+            let change = Change::Merge(json!({"data": {"gate.test.demo": word}}));
+            Direct::new(plane.client()).change(&map, &change).await.unwrap();
+            assert_eq!(first.is_open(Purpose::Advance, &demo).await.unwrap(), is_open, "{word}");
+        }
         let elsewhere = Gates::in_config_map(Direct::new(plane.client()), "nowhere", "gates");
         assert!(matches!(elsewhere.set(Purpose::Advance, &demo, true).await, Err(GateError::Store { .. })));
     }

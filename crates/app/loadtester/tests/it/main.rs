@@ -5,4 +5,5 @@ mod bench;
 mod load;
 mod recorded;
 mod rows;
+mod servers;
 mod tasks;
