@@ -225,9 +225,11 @@ impl Cluster {
         }
         let is_left = |at: &Moment| at.plus(LEAVE) <= self.now;
         let is_taken = self.is_guarded && had_pods && !self.has_pods(&key);
-        if is_taken && !self.led.get(&key.name).is_none_or(is_left) {
-            panic!("users may still come to the pods that are taken away by {told}\nin {}", self.status());
-        }
+        assert!(
+            !is_taken || self.led.get(&key.name).is_none_or(is_left),
+            "users may still come to the pods that are taken away by {told}\nin {}",
+            self.status()
+        );
         if self.is_guarded
             && let Some(why) = crate::guard::unserved(&self.world)
         {
