@@ -1,7 +1,7 @@
 //! The flags of `serin flagger`: Flagger's names and defaults, so that an installation's arguments need no change. Go's
 //! flags have one hyphen; see [`with_two_hyphens`].
 
-use std::{ffi::OsString, path::PathBuf};
+use std::ffi::OsString;
 
 use clap::{ArgAction, Args};
 
@@ -10,13 +10,13 @@ use clap::{ArgAction, Args};
 pub(crate) struct FlaggerArgs {
     /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, the pod's service account]
     #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
-    pub(super) kubeconfig: PathBuf,
+    pub(super) kubeconfig: String,
     /// Address of the API server, over that of the kubeconfig
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) master: String,
     /// The kubeconfig file of the service mesh: must be that of the cluster itself
     #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
-    pub(super) kubeconfig_service_mesh: PathBuf,
+    pub(super) kubeconfig_service_mesh: String,
     /// Print the version and end
     #[arg(long)]
     pub(super) version: bool,
@@ -157,6 +157,18 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: FlaggerArgs,
+    }
+
+    #[test]
+    fn no_flag_is_needed_and_an_empty_file_is_none() {
+        for words in [&["flagger"][..], &["flagger", "--kubeconfig", "", "--kubeconfig-service-mesh="]] {
+            let args = Line::try_parse_from(words).map(|line| line.args).unwrap();
+            assert_eq!(
+                (args.kubeconfig.as_str(), args.kubeconfig_service_mesh.as_str()),
+                ("", ""),
+                "{words:?}"
+            );
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     logs::start_by_words(&args.log_level, &args.zap_encoding);
     let namespace = Some(args.namespace.clone()).filter(|namespace| !namespace.is_empty());
     let access = Access {
-        kubeconfig: Some(args.kubeconfig.clone()).filter(|path| !path.as_os_str().is_empty()),
+        kubeconfig: Some(&args.kubeconfig).filter(|path| !path.is_empty()).map(Into::into),
         server: Some(args.master.clone()).filter(|server| !server.is_empty()),
         namespace: namespace.clone(),
         ..Access::default()
@@ -84,10 +84,9 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
 fn one_cluster(args: &FlaggerArgs) -> anyhow::Result<()> {
     let mesh = &args.kubeconfig_service_mesh;
     anyhow::ensure!(
-        mesh.as_os_str().is_empty() || *mesh == args.kubeconfig,
-        "-kubeconfig-service-mesh {}: Serin writes routes into the cluster of the workloads alone; leave the flag out, or \
-         give it what -kubeconfig has",
-        mesh.display()
+        mesh.is_empty() || *mesh == args.kubeconfig,
+        "-kubeconfig-service-mesh {mesh}: Serin writes routes into the cluster of the workloads alone; leave the flag out, or \
+         give it what -kubeconfig has"
     );
     Ok(())
 }
