@@ -2,7 +2,7 @@
 # make test   every test that needs nothing but Rust
 # make lint   format, clippy, tidy
 # make e2e    every suite that can on a real kube-apiserver, real traffic through Traefik: e2e/run.sh names the parts
-# make bench  a whole controller under load, on a real API server: bench/controller --help
+# make bench  a whole controller under load, on a real API server: bench/controller --help; Canaries: ARGS=istio:300
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help

@@ -1,7 +1,7 @@
 //! Counting a controller's requests in the API server's audit log: what the server saw, not what the client says.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -32,6 +32,15 @@ impl Requests {
             *verbs.entry(what.split(' ').next().unwrap_or_default()).or_default() += count;
         }
         verbs
+    }
+
+    /// Requests that create, change or remove objects of this kind.
+    pub(crate) fn of(&self, resource: &str) -> u64 {
+        let writes = |what: &&String| {
+            what.split_once(' ')
+                .is_some_and(|(verb, of)| of == resource && !matches!(verb, "get" | "list" | "watch"))
+        };
+        self.by_what.iter().filter(|(what, _)| writes(what)).map(|(_, count)| count).sum()
     }
 
     /// Those that keep a controller alive: its Lease, and watches begun again.
@@ -79,10 +88,10 @@ impl AuditLog {
     pub(crate) fn between(&self, from: u64, to: u64) -> Result<Requests> {
         let mut file = std::fs::File::open(&self.path)?;
         file.seek(SeekFrom::Start(from))?;
-        let mut text = String::new();
-        file.take(to - from).read_to_string(&mut text)?;
         let mut requests = Requests::default();
-        text.lines().for_each(|line| requests.add(line));
+        for line in BufReader::new(file.take(to - from)).lines() {
+            requests.add(&line?);
+        }
         Ok(requests)
     }
 }
@@ -109,6 +118,10 @@ mod tests {
         assert_eq!(requests.total(), 4);
         assert_eq!(requests.refused, 1);
         assert_eq!(requests.upkeep(), 1);
+        assert_eq!(
+            (requests.of("events"), requests.of("rollouts/status"), requests.of("rollouts")),
+            (1, 2, 0)
+        );
         assert_eq!(requests.by_verb(), BTreeMap::from([("create", 1), ("patch", 2), ("update", 1)]));
     }
 }

@@ -54,6 +54,8 @@ impl Process {
                 .context("the controller has ended by itself")
         };
         let (stat, status) = (read("stat")?, read("status")?);
+        // Nobody has collected it yet.
+        ensure!(!status.contains("\nState:\tZ"), "the controller has ended by itself");
         // After the name in parentheses, which may hold anything, user and system time are the 12th and 13th field.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks =

@@ -1,75 +1,34 @@
-//! How late steps are: a watch sees each pause begin and end, and what it lasted beyond its duration is lateness.
+//! How late the pauses of Rollouts are: a watch sees each begin and end, and what it lasted beyond its duration is lateness.
 //!
-//! Measured where the user is, at the API server, so that a slow queue, a slow write and a slow clock all count. A pause's
-//! start is stored in whole seconds, so a controller may be up to a second early by that alone.
+//! A pause's start is stored in whole seconds, so a controller may be up to a second early by that alone.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
-use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject};
-use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::Value;
 
-/// Pauses seen in one namespace.
-#[derive(Debug)]
-pub(crate) struct Steps {
-    seen: Arc<Mutex<Seen>>,
-    task: tokio::task::JoinHandle<()>,
-}
+use crate::watch::Note;
 
+/// Pauses seen in one namespace.
 #[derive(Debug, Default)]
-struct Seen {
+pub(crate) struct Pauses {
     begun: BTreeMap<(String, i64), Instant>,
     lasted: Vec<Duration>,
 }
 
-impl Drop for Steps {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Steps {
-    /// Begins to look.
-    pub(crate) fn watch(client: Client, namespace: &str) -> Self {
-        let resource = ApiResource {
-            group: "argoproj.io".into(),
-            version: "v1alpha1".into(),
-            api_version: "argoproj.io/v1alpha1".into(),
-            kind: "Rollout".into(),
-            plural: "rollouts".into(),
-        };
-        let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let into = seen.clone();
-        let task = tokio::spawn(async move {
-            let mut changes =
-                std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff().applied_objects());
-            while let Some(change) = changes.next().await {
-                if let (Ok(object), Ok(mut seen)) = (change, into.lock()) {
-                    let name = object.metadata.name.unwrap_or_default();
-                    seen.note(name, &object.data["status"], Instant::now());
-                }
-            }
-        });
-        Self { seen, task }
-    }
-
+impl Pauses {
     /// How much longer than `duration` each pause lasted, sorted, in milliseconds.
     pub(crate) fn late_ms(&self, duration: Duration) -> Vec<f64> {
-        let Ok(seen) = self.seen.lock() else { return Vec::new() };
         let late = |lasted: &Duration| (lasted.as_secs_f64() - duration.as_secs_f64()) * 1000.0;
-        let mut late: Vec<f64> = seen.lasted.iter().map(late).collect();
+        let mut late: Vec<f64> = self.lasted.iter().map(late).collect();
         late.sort_by(f64::total_cmp);
         late
     }
 }
 
-impl Seen {
-    fn note(&mut self, name: String, status: &Value, now: Instant) {
+impl Note for Pauses {
+    fn note(&mut self, name: String, value: &Value, now: Instant) {
+        let status = &value["status"];
         let step = status["currentStepIndex"].as_i64().unwrap_or(-1);
         let paused = status["pauseConditions"].as_array().is_some_and(|list| !list.is_empty());
         let over: Vec<_> =
@@ -98,18 +57,18 @@ mod tests {
 
     #[test]
     fn a_pause_lasts_from_its_first_sight_to_the_first_status_without_it() {
-        let paused =
-            |step: i64| json!({"currentStepIndex": step, "pauseConditions": [{"reason": "CanaryPauseStep"}]});
-        let running = |step: i64| json!({"currentStepIndex": step});
+        let paused = |step: i64| json!({"status": {"currentStepIndex": step, "pauseConditions": [{"reason": "CanaryPauseStep"}]}});
+        let running = |step: i64| json!({"status": {"currentStepIndex": step}});
         let begin = Instant::now();
-        let mut seen = Seen::default();
-        for (ms, status) in
+        let mut seen = Pauses::default();
+        for (ms, value) in
             [(0, paused(1)), (100, paused(1)), (5_000, running(2)), (6_000, paused(3)), (11_500, running(4))]
         {
-            seen.note("a".into(), &status, begin + Duration::from_millis(ms));
+            seen.note("a".into(), &value, begin + Duration::from_millis(ms));
         }
         seen.note("b".into(), &paused(1), begin);
         assert_eq!(seen.lasted, [Duration::from_secs(5), Duration::from_millis(5_500)]);
+        assert_eq!(seen.late_ms(Duration::from_secs(5)), [0.0, 500.0]);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 #   DIR        data, logs, pids, kubeconfigs; wiped at each start if an earlier start made it
 #   PORT_BASE  first of 5 TCP ports: +0 etcd, +1 etcd peer, +2 API server, +3 controller manager, +4 scheduler
 #   KUBE_BIN   where build.sh put the programs
-#   AUDIT=1    write an audit log (metadata level) to DIR/audit.log
+#   AUDIT=1    write an audit log (metadata level) to DIR/audit.log; AUDIT=controller: of the controller under test alone
+#   BARE=1     etcd and the API server alone: no controllers and no scheduler
 # DIR/kubeconfig is the user's; DIR/controller.kubeconfig is a user of its own for the controller under test, so that the audit
 # log tells its requests from ours.
 set -u
@@ -67,8 +68,9 @@ spawn etcd "$ETCD" --name=m --data-dir="$DIR/etcd" --listen-client-urls="http://
   --initial-cluster="m=http://127.0.0.1:$((PB + 1))" --quota-backend-bytes=2147483648 \
   --auto-compaction-retention=10 --auto-compaction-mode=periodic "${FSYNC[@]}"
 AUDITING=()
-if [ "${AUDIT:-0}" = 1 ]; then
-  printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived, ResponseStarted]\nrules: [{level: Metadata}]\n' > pki/audit.yaml
+if [ "${AUDIT:-0}" != 0 ]; then
+  RULES='{level: Metadata}'; [ "$AUDIT" = controller ] && RULES='{level: Metadata, users: [controller-under-test]}, {level: None}'
+  printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived, ResponseStarted]\nrules: [%s]\n' "$RULES" > pki/audit.yaml
   AUDITING=(--audit-policy-file=pki/audit.yaml --audit-log-path="$DIR/audit.log")
 fi
 # --- API server (endpoint reconciler off: a loopback advertise address is refused for the kubernetes Endpoints)
@@ -87,6 +89,8 @@ wait_ok() { # url seconds
   return 1
 }
 wait_ok "https://127.0.0.1:$((PB + 2))/readyz" 90 || give_up "the API server is not ready after 90 s"
+up() { echo "up in $(elapsed) s: KUBECONFIG=$DIR/kubeconfig, server https://127.0.0.1:$((PB + 2))"; }
+[ "${BARE:-0}" = 1 ] && { up; exit 0; }
 # --- controller manager (its own user may not write ReplicaSets: it needs the controllers' accounts), scheduler
 spawn kcm "$BIN/kube-controller-manager" --kubeconfig=pki/manager.kubeconfig --authentication-kubeconfig=pki/manager.kubeconfig \
   --authorization-kubeconfig=pki/manager.kubeconfig --bind-address=127.0.0.1 --secure-port=$((PB + 3)) --cert-dir="$DIR/pki" --leader-elect=false \
@@ -105,4 +109,4 @@ for _ in $(seq 1 200); do
   [ "$(curl -sk -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $ADMIN" "$SA")" = 200 ] && break
   sleep 0.1
 done
-echo "up in $(elapsed) s: KUBECONFIG=$DIR/kubeconfig, server https://127.0.0.1:$((PB + 2))"
+up

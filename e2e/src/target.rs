@@ -17,6 +17,8 @@ use crate::embedded;
 
 /// What a user applies before the first Rollout.
 const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/crds.yaml");
+/// What a user applies before the first Canary.
+const CANARY_DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/flagger-crds.yaml");
 /// A real API server serves a new kind after a second or two; there is nothing to watch for that.
 const SERVED_TRIES: u32 = 100;
 /// Between two looks whether a new kind is served.
@@ -108,20 +110,34 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
 
 /// Creates the definitions that a user applies, and waits until the API serves them.
 pub async fn install_definitions(client: &Client) -> Result<()> {
-    let text = std::fs::read_to_string(DEFINITIONS).with_context(|| format!("reading {DEFINITIONS}"))?;
+    install_file(client, DEFINITIONS, "/apis/argoproj.io/v1alpha1/rollouts").await
+}
+
+/// The same for users of Canaries.
+pub async fn install_canary_definitions(client: &Client) -> Result<()> {
+    install_file(client, CANARY_DEFINITIONS, "/apis/flagger.app/v1beta1/canaries").await
+}
+
+async fn install_file(client: &Client, file: &str, served: &str) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
     let definitions: Vec<Value> =
-        serde_saphyr::from_multiple(&text).with_context(|| format!("parsing {DEFINITIONS}"))?;
+        serde_saphyr::from_multiple(&text).with_context(|| format!("parsing {file}"))?;
+    install(client, &definitions, served).await
+}
+
+/// Creates definitions, and waits until the API serves the collection at `served`, which is of the last of them.
+pub async fn install(client: &Client, definitions: &[Value], served: &str) -> Result<()> {
     for definition in definitions {
-        match create(client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await {
+        match create(client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).await {
             Err(error) if !has_code(&error, 409) => return Err(error),
             _ => {}
         }
     }
     for _ in 0..SERVED_TRIES {
-        if get(client, "/apis/argoproj.io/v1alpha1/rollouts").await.is_ok() {
+        if get(client, served).await.is_ok() {
             return Ok(());
         }
         tokio::time::sleep(SERVED_PAUSE).await;
     }
-    bail!("argoproj.io/v1alpha1 rollouts are not served 10 s after their definition was created")
+    bail!("{served} is not served 10 s after its definition was created")
 }
