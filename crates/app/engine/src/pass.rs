@@ -44,8 +44,10 @@ enum End {
     Forgotten,
     /// Something that is needed is not known yet; a change will wake the object.
     Waiting,
-    /// All done until then.
-    Rest(Option<Moment>),
+    /// All done until then; with the object, if nothing is to be decided of it before.
+    Rest(Option<Moment>, Option<Object>),
+    /// Nothing is to be decided before this time, whatever woke the object.
+    Settled(Instant),
     /// All done, and more often than it should be: a pause.
     Pause(Duration),
     /// Frozen until it changes.
@@ -80,10 +82,12 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
     let mut records = shared.records.lock();
     let mut wait = None;
     if let Some(record) = records.get_mut(&key) {
-        record.passes.observe(started.elapsed());
+        if !matches!(end, End::Settled(_)) {
+            record.passes.observe(started.elapsed());
+        }
         match &end {
-            End::Forgotten | End::Waiting => {}
-            End::Rest(_) | End::Pause(_) | End::Frozen => record.failures = 0,
+            End::Forgotten | End::Waiting | End::Settled(_) => {}
+            End::Rest(..) | End::Pause(_) | End::Frozen => record.failures = 0,
             End::Stopped(stop) => {
                 record.failures = record.failures.saturating_add(1);
                 record.refused = match stop {
@@ -98,13 +102,20 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
     }
     drop(records);
     match end {
-        End::Rest(Some(wake)) => {
+        End::Rest(Some(wake), settled) => {
             let until = wake.saturating_since(shared.cluster.now());
             let until = if until.is_zero() { WAKE_MIN } else { until };
             // A time beyond what the timer can hold is as good as none.
             if let Some(at) = Instant::now().checked_add(until) {
+                if let (Some(object), Some(record)) = (settled, shared.records.lock().get_mut(&key)) {
+                    record.settle(object.meta(), at);
+                }
                 lane.wake(&key, at, Cause::Timer, false);
             }
+            lane.done(&key);
+        }
+        End::Settled(at) => {
+            lane.wake(&key, at, Cause::Timer, false);
             lane.done(&key);
         }
         End::Stopped(stop) => {
@@ -113,7 +124,7 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
         }
         // The planner says again then when it wants to be woken.
         End::Pause(wait) => lane.back_off(&key, wait, true),
-        End::Forgotten | End::Waiting | End::Rest(None) | End::Frozen => lane.done(&key),
+        End::Forgotten | End::Waiting | End::Rest(None, _) | End::Frozen => lane.done(&key),
     }
 }
 
@@ -127,6 +138,11 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, 
         shared.forget(key);
         return End::Forgotten;
     };
+    let settled =
+        shared.records.lock().get_mut(key).and_then(|it| it.is_settled(object.meta(), Instant::now()));
+    if let Some(until) = settled {
+        return End::Settled(until);
+    }
     let planner = &lane.planner;
     match guarded(|| planner.concerns(&object)) {
         Ok(true) => {}
@@ -259,6 +275,7 @@ async fn answer(shared: &Shared, question: Question) -> Answer {
 
 async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, started): (Act, Instant)) -> End {
     let (key, wake) = (object.key(), act.wake);
+    let settled = act.is_settled.then(|| object.clone());
     let (keep, calls) = (act.keep.take(), std::mem::take(&mut act.calls));
     let measures = std::mem::take(&mut act.measures);
     if act.writes.is_empty() {
@@ -280,7 +297,7 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
     match (applied.stopped, storm) {
         (_, Some(passes)) => freeze(shared, lane, object, Freeze::Storm { passes }).await,
         (Some(stop), None) => End::Stopped(stop),
-        (None, None) => pause.map_or(End::Rest(wake), End::Pause),
+        (None, None) => pause.map_or_else(|| End::Rest(wake, settled), End::Pause),
     }
 }
 

@@ -1,10 +1,14 @@
 //! What the engine remembers of one object between passes. Nothing here must survive a restart: lost, it is learnt
 //! again. Pure.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use serde_json::Value;
-use serin_kernel::{Freeze, Key, Refused};
+use serin_kernel::{Freeze, Key, Meta, Refused};
 use tokio::time::Instant;
 
 use crate::{
@@ -31,12 +35,24 @@ pub(crate) struct Record {
     /// Answers to its messages that its planner has not seen.
     pub(crate) replies: Replies,
     pub(crate) ice: Ice,
+    /// Until when nothing but a change of what is wanted of the object matters, if that was said.
+    settled: Option<Settled>,
     pub(crate) passes: Buckets,
     pub(crate) errors: u64,
     /// Passes in a row that wrote an object, with nothing else having changed.
     writes: HashMap<Key, u32>,
     last_end: Option<Instant>,
     pace: Pace,
+}
+
+/// An object for which nothing is to be decided before a certain time.
+#[derive(Debug)]
+struct Settled {
+    uid: String,
+    generation: i64,
+    /// Labels and annotations: what they say is not counted by the generation.
+    notes: u64,
+    until: Instant,
 }
 
 /// Whether an object is left alone.
@@ -58,6 +74,7 @@ impl Default for Record {
             kept: None,
             replies: Replies::default(),
             ice: Ice::Thawed,
+            settled: None,
             passes: Buckets::new(PASS_SECONDS),
             errors: 0,
             writes: HashMap::new(),
@@ -79,6 +96,25 @@ impl Record {
         if world_changed {
             self.writes.clear();
         }
+    }
+
+    /// Nothing is to be decided of `object` until then.
+    pub(crate) fn settle(&mut self, object: &Meta, until: Instant) {
+        let (uid, generation, notes) = (object.uid.clone(), object.generation, notes(object));
+        self.settled = Some(Settled { uid, generation, notes, until });
+    }
+
+    /// Until when nothing is to be decided of the object as it is; none when a pass is due, which ends what was settled.
+    pub(crate) fn is_settled(&mut self, object: &Meta, now: Instant) -> Option<Instant> {
+        let holds = |settled: &Settled| {
+            let is_same = settled.uid == object.uid
+                && settled.generation == object.generation
+                && settled.notes == notes(object);
+            // Without a number nobody knows whether something else is wanted.
+            is_same && object.generation != 0 && object.deletion_timestamp.is_none() && now < settled.until
+        };
+        self.settled = self.settled.take().filter(holds);
+        self.settled.as_ref().map(|settled| settled.until)
     }
 
     /// How long the next pass waits when the one that ends has written; none but for objects that are written without end.
@@ -106,6 +142,12 @@ impl Record {
     }
 }
 
+fn notes(object: &Meta) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&object.labels, &object.annotations).hash(&mut hasher);
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use serin_kernel::Kind;
@@ -124,6 +166,30 @@ mod tests {
             record.begin(cause(pass), now);
             record.end(&written(pass), now).is_some()
         })
+    }
+
+    #[test]
+    fn what_is_settled_holds_until_its_time_or_another_wish() {
+        let (now, wish) =
+            (Instant::now(), |generation| Meta { uid: "u".to_owned(), generation, ..Meta::default() });
+        let until = now + Duration::from_secs(10);
+        let gone = Meta { deletion_timestamp: Some(serin_kernel::Moment::EPOCH), ..wish(1) };
+        let noted = Meta { annotations: [("a".to_owned(), "b".to_owned())].into(), ..wish(1) };
+        let other = Meta { uid: "v".to_owned(), ..wish(1) };
+        for (case, settled, object, at, holds) in [
+            ("nothing else is wanted", wish(1), wish(1), now, true),
+            ("its time has come", wish(1), wish(1), until, false),
+            ("something else is wanted", wish(1), wish(2), now, false),
+            ("a note says something else", wish(1), noted, now, false),
+            ("it is being deleted", wish(1), gone, now, false),
+            ("another object has its name", wish(1), other, now, false),
+            ("wishes are not counted", wish(0), wish(0), now, false),
+        ] {
+            let mut record = Record::default();
+            record.settle(&settled, until);
+            assert_eq!(record.is_settled(&object, at), holds.then_some(until), "{case}");
+            assert_eq!(record.is_settled(&settled, now).is_some(), holds, "{case}: what is over stays over");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Planner for Toys {
         object.value()["spec"]["depth"].as_u64().unwrap_or(1) as usize
     }
 
-    fn plan(&self, observed: &Observed, answers: &Answers, _: Moment) -> Plan {
+    fn plan(&self, observed: &Observed, answers: &Answers, now: Moment) -> Plan {
         self.plans.fetch_add(1, Ordering::AcqRel);
         let (toy, body) = (&observed.object, observed.object.value());
         let mut act = Act::default();
@@ -63,6 +63,10 @@ impl Planner for Toys {
                 return Plan::Act(act);
             }
             Some("panic") => panic!("a toy breaks"),
+            Some("settled") => {
+                let wake = Some(now.plus(Duration::from_hours(1)));
+                return Plan::Act(Act { wake, is_settled: true, ..Act::default() });
+            }
             Some("storm") => {
                 let flip = !body["status"]["flip"].as_bool().unwrap_or(false);
                 act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"flip": flip}}))));
@@ -316,6 +320,24 @@ async fn a_timer_rings_at_its_time_and_a_second_kind_needs_nothing_of_the_engine
     let lateness = &world.engine.snapshot().kinds["alarms"].lateness;
     assert_eq!((lateness.total(), lateness.counts[0]), (2, 2), "{lateness:?}");
     assert!(world.api.get(&ALARM.key("n", "foreign")).unwrap().get("status").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_settled_hears_of_nothing_but_its_time_and_what_is_wanted_of_it() {
+    let world = World::new(|api| api.put(&toy("a"), json!({"spec": {"mood": "settled"}})));
+    let plans = async || {
+        sleep(Duration::from_mins(1)).await;
+        world.plans.load(Ordering::Acquire)
+    };
+    assert_eq!(plans().await, 1);
+    let owner = json!([{"uid": world.api.get(&toy("a")).unwrap()["metadata"]["uid"], "controller": true}]);
+    world.api.put(&PART.key("n", "p"), json!({"metadata": {"ownerReferences": owner}}));
+    world.api.edit(&toy("a"), |toy| toy["status"] = json!({"of": "others"}));
+    assert_eq!(plans().await, 1, "a part, and a status");
+    world.api.edit(&toy("a"), |toy| toy["spec"]["size"] = json!(1));
+    assert_eq!(plans().await, 2, "something else is wanted");
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!(plans().await, 3, "its time has come");
 }
 
 #[tokio::test(start_paused = true)]

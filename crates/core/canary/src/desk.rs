@@ -13,7 +13,7 @@ use serin_kernel::{
 };
 
 use crate::{
-    memory::Memory, objects::Trouble, settings::Settings, status, theirs::Theirs, variant::Chosen,
+    memory::Memory, objects::Trouble, planner, settings::Settings, status, theirs::Theirs, variant::Chosen,
     words::Granted,
 };
 
@@ -265,6 +265,7 @@ impl<'a> Desk<'a> {
     /// What shall be done.
     pub(crate) fn act(mut self) -> Act {
         self.act.wake = Some(self.memory.wake());
+        self.act.is_settled = planner::is_settled(self.observed.object.meta(), self.status.phase);
         self.act.keep = serde_json::to_value(&self.memory).ok();
         self.act
     }

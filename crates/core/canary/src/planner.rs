@@ -8,7 +8,7 @@ use serin_api::{
     wire::{Lenient, Problem},
 };
 use serin_kernel::{
-    Act, Answers, EventType, Freeze, Interest, Kind, Moment, Object, Observed, Plan, Planner,
+    Act, Answers, EventType, Freeze, Interest, Kind, Meta, Moment, Object, Observed, Plan, Planner,
 };
 
 use crate::{
@@ -152,11 +152,12 @@ impl CanaryPlanner {
     /// Whether something has happened that does not wait for the next look: a new version, a primary that is ready for the
     /// first time, or pods that a person's word has waited for.
     fn is_news(&self, observed: &Observed, canary: &Canary, now: Moment) -> bool {
-        if canary.spec.suspend {
+        let phase = canary.status.phase;
+        if canary.spec.suspend || is_settled(observed.object.meta(), phase) {
             return false;
         }
         let Ok(target) = Target::look(observed, canary, &self.settings.objects) else { return false };
-        match canary.status.phase {
+        match phase {
             None => true,
             Some(Phase::Initializing) => {
                 target.primary().is_some() && target.primary_ready(now) == Readiness::Ready
@@ -219,6 +220,13 @@ impl CanaryPlanner {
     }
 }
 
+/// Whether nothing is news: in the middle of a run all that changes waits for the next look, but for what a person has said.
+pub(crate) fn is_settled(meta: &Meta, phase: Option<Phase>) -> bool {
+    use Phase::{Finalising, Progressing, Promoting, Waiting, WaitingPromotion};
+    let has_word = [words::WORD, words::GRANTED].iter().any(|word| meta.annotations.contains_key(*word));
+    !has_word && matches!(phase, Some(Waiting | Progressing | WaitingPromotion | Promoting | Finalising))
+}
+
 /// Whether the hash is of this planner's making: one of another controller is taken over at a look, and is no news before.
 fn objects_own(hash: &str) -> bool {
     crate::objects::is_own_hash(hash)
@@ -248,4 +256,32 @@ fn refuse(desk: &mut Desk<'_>, why: &str) {
     desk.once(EventType::Warning, text);
     let now = desk.now;
     status::refuse(&mut desk.status, Some(why), now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_settled_between_its_looks_unless_a_person_has_spoken() {
+        let noted =
+            |note: &str| Meta { annotations: [(note.to_owned(), String::new())].into(), ..Meta::default() };
+        for (phase, notes, settled) in [
+            (None, "other", false),
+            (Some(Phase::Initializing), "other", false),
+            (Some(Phase::Initialized), "other", false),
+            (Some(Phase::Waiting), "other", true),
+            (Some(Phase::Progressing), "other", true),
+            (Some(Phase::Progressing), words::WORD, false),
+            (Some(Phase::Progressing), words::GRANTED, false),
+            (Some(Phase::WaitingPromotion), "other", true),
+            (Some(Phase::Promoting), "other", true),
+            (Some(Phase::Finalising), "other", true),
+            (Some(Phase::Succeeded), "other", false),
+            (Some(Phase::Failed), "other", false),
+            (Some(Phase::Terminating), "other", false),
+        ] {
+            assert_eq!(is_settled(&noted(notes), phase), settled, "{phase:?} {notes}");
+        }
+    }
 }
