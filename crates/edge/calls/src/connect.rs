@@ -33,8 +33,9 @@ pub(crate) type Client = Pool<HttpsConnector<BoxCloneSyncService<Uri, Line, BoxE
 /// Pools that are kept. Each proxy that users name has its own: past this many, all are made afresh, which costs a
 /// handshake and nothing else.
 const CLIENTS_MAX: usize = 64;
-/// Idle connections that are kept to one host.
-const IDLE_MAX: usize = 8;
+/// Idle connections that are kept to one host: as many as calls are under way to it at once. With fewer, Canaries that check
+/// at the same moment would each open a connection and close it again.
+const IDLE_MAX: usize = 64;
 
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
