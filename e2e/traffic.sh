@@ -1,10 +1,13 @@
 #!/bin/bash
-# Real requests through a real proxy while releases go on: the walk-through's application, Traefik with its ingress-nginx
-# provider, pods that serve, kubectl and the plugin as a user has them. usage: traffic.sh DIR
+# Real requests through a real proxy while releases go on: the walk-throughs' applications, Traefik with its ingress-nginx
+# provider for Rollouts and its Gateway API for Canaries (canaries.sh), pods that serve, a Prometheus that scrapes Traefik,
+# kubectl and the plugin as a user has them. Both stories go side by side; one alone can be asked for.
+# usage: traffic.sh DIR [rollouts|canaries]
 # Everything runs in a network namespace of its own, because the API refuses loopback addresses for pods. Needs root.
 # env SERIN_BIN, KUBE_BIN (from tools.sh), CI
 set -uo pipefail
-DIR=${1:?usage: traffic.sh DIR}
+DIR=${1:?usage: traffic.sh DIR [rollouts|canaries]}
+ONLY=${2:-}
 cd "$(dirname "$0")"
 . ./tools.sh
 
@@ -12,7 +15,7 @@ skip() { if [ -n "${CI:-}" ]; then echo "traffic: FAILED: $1"; exit 1; fi; echo 
 
 if [ -z "${SERIN_INSIDE:-}" ]; then
   [ "$(id -u)" = 0 ] || skip "needs root for a network namespace"
-  need ip "Debian: apt-get install iproute2" || skip "no ip"
+  need ip "Debian: apt-get install iproute2" prometheus "Debian: apt-get install prometheus" || skip "no ip or no prometheus"
   ensure_plane && ensure_kubectl && ensure_traefik && ensure_serin || exit 1
   NETNS=serin-$$
   ip netns add "$NETNS" 2> /dev/null || skip "this machine lets nobody make a network namespace"
@@ -20,25 +23,29 @@ if [ -z "${SERIN_INSIDE:-}" ]; then
   ip netns exec "$NETNS" ip link set lo up
   ip netns exec "$NETNS" ip addr add 10.0.0.0/16 dev lo # the pods' addresses
   export SERIN_INSIDE=1 TRAEFIK KUBE_BIN SERIN_BIN
-  ip netns exec "$NETNS" "$0" "$DIR"
+  ip netns exec "$NETNS" "$0" "$DIR" "$ONLY"
   exit $?
 fi
 
 # ---- inside the namespace: all ports are ours
 mkdir -p "$DIR"; DIR=$(cd "$DIR" && pwd)
-PIDS=()
+: > "$DIR/pids"
 finish() {
-  touch "$DIR/stop"
-  for pid in "${PIDS[@]}"; do stop "$pid" 5; done
+  touch "$DIR/stop" "$DIR/canaries-stop"
+  local name pid
+  # Stories first: nobody is asked after what they stand on.
+  tac "$DIR/pids" | while read -r name pid; do stop "$pid" 5; done
   ./kube/down.sh "$DIR/plane" > /dev/null
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 background() { # name command...
   local name=$1; shift
-  "$@" > "$DIR/$name.log" 2>&1 < /dev/null &
-  PIDS+=($!)
+  # What a story starts does not end with the story's own traps.
+  (trap - EXIT INT TERM; exec > "$DIR/$name.log" 2>&1 < /dev/null; if [ "$(type -t "$1")" = function ]; then "$@"; else exec "$@"; fi) &
+  echo "$name $!" >> "$DIR/pids"
 }
+pid_of() { awk -v name="$1" '$1 == name { pid = $2 } END { print pid }' "$DIR/pids"; }
 die() {
   echo "traffic: FAILED: $1"
   kubectl get rollout,rs,pods,svc,ingress -o wide 2>&1
@@ -52,14 +59,23 @@ export KUBECONFIG=$DIR/plane/kubeconfig
 mkdir -p "$DIR/path"; ln -sf "$SERIN_BIN" "$DIR/path/kubectl-argo-rollouts"; export PATH=$DIR/path:$PATH
 NODES=$(dirname "$SERIN_BIN")/serin-nodes
 [ -x "$NODES" ] || { echo "missing: $NODES (cargo build --workspace --bins)"; exit 1; }
-background nodes "$NODES" --kubeconfig "$KUBECONFIG" --addresses network --prefix 10.0.0.0/16 --listen 0.0.0.0:8080
+# A rolling update is the Deployment's own: like orderly programs, pods serve on until proxies have heard that they go.
+background nodes "$NODES" --kubeconfig "$KUBECONFIG" --addresses network --prefix 10.0.0.0/16 --listen 0.0.0.0:8080 --terminate-after 10s
 kubectl apply -f "$REPO/manifests/crds.yaml" > /dev/null || die "the definitions were refused"
 established crd/rollouts.argoproj.io || die "no definition of Rollouts"
+. ./canaries.sh
+canaries_ground
 TOKEN=$(sed -n 's/.*token: \([0-9a-f]*\).*/\1/p' "$KUBECONFIG")
 background traefik "$TRAEFIK" --entrypoints.web.address=127.0.0.1:8000 --providers.providersthrottleduration=100ms \
   --providers.kubernetesingressnginx=true \
   --providers.kubernetesingressnginx.endpoint=https://127.0.0.1:21002 --providers.kubernetesingressnginx.token="$TOKEN" \
-  --providers.kubernetesingressnginx.certauthfilepath="$DIR/plane/pki/ca.crt" --global.checknewversion=false --global.sendanonymoususage=false
+  --providers.kubernetesingressnginx.certauthfilepath="$DIR/plane/pki/ca.crt" \
+  --entrypoints.gateway.address=127.0.0.1:9898 --providers.kubernetesgateway=true \
+  --providers.kubernetesgateway.endpoint=https://127.0.0.1:21002 --providers.kubernetesgateway.token="$TOKEN" \
+  --providers.kubernetesgateway.certauthfilepath="$DIR/plane/pki/ca.crt" \
+  --entrypoints.metrics.address=127.0.0.1:8082 --metrics.prometheus=true --metrics.prometheus.entrypoint=metrics \
+  --global.checknewversion=false --global.sendanonymoususage=false
+canaries_servers
 # 8080 is where the pods are.
 background controller "$SERIN_BIN" controller --kubeconfig "$DIR/plane/controller.kubeconfig" --healthzPort=8081
 kubectl apply -f manifests/sample-app.yaml > /dev/null || die "the application was refused"
@@ -68,9 +84,11 @@ kubectl config set-context --current --namespace=sample-app > /dev/null
 # ---- words
 state() { kubectl get rollout sample-app -o jsonpath='{.status.phase}/{.status.currentStepIndex}/{.status.controllerPause}/{.status.observedGeneration}-{.metadata.generation}'; }
 reach() { # phase [step]: waits until the Rollout is there and the controller has seen the present spec
-  local i s phase step
+  local i s phase step pid
   for i in $(seq 1 600); do
-    for pid in "${PIDS[@]}"; do [ -d "/proc/$pid" ] || die "a process that this test started has ended (waiting for $1)"; done
+    for pid in nodes traefik controller flagger; do
+      [ -d "/proc/$(pid_of $pid)" ] || die "a process that this test started has ended: $pid (waiting for $1)"
+    done
     s=$(state 2> /dev/null); IFS=/ read -r phase step _ generations <<< "$s"
     [ "$phase" = "$1" ] && [ "${2:-$step}" = "$step" ] && [ "${generations%-*}" = "${generations#*-}" ] && return 0
     sleep 0.1
@@ -108,13 +126,24 @@ annotation() { kubectl get ingress sample-app-sample-app-canary -o jsonpath="{.m
 plugin() { kubectl argo rollouts "$@" || die "kubectl argo rollouts $*"; }
 image() { plugin set image sample-app "sample-app=sample-app:$1"; }
 
-# ---- the story
+# ---- the stories
+if [ "$ONLY" != rollouts ]; then
+  (trap - EXIT; canaries) > "$DIR/canaries.log" 2>&1 & CANARIES=$!
+  echo "canaries $CANARIES" >> "$DIR/pids"
+fi
+end_of_canaries() {
+  [ "$ONLY" != rollouts ] || return 0
+  wait "$CANARIES"; local ended=$?
+  cat "$DIR/canaries.log"
+  [ "$ended" = 0 ] || { echo "traffic: FAILED: Canaries on the Gateway API"; exit 1; }
+}
+if [ "$ONLY" = canaries ]; then end_of_canaries; echo "traffic: passed"; exit 0; fi
 reach Healthy
 [ "$(kubectl get rollout sample-app --no-headers | awk '{print $2, $3, $4, $5}')" = "1 1 1 1" ] || die "kubectl get rollout does not say 1 1 1 1"
 all_on 1.0
 rm -f "$DIR/stop"
-(while [ ! -e "$DIR/stop" ]; do ask 50 >> "$DIR/load"; sleep 0.05; done) & # the steady client
-PIDS+=($!)
+steady() { while [ ! -e "$DIR/stop" ]; do ask 50 >> "$DIR/load"; sleep 0.05; done; }
+background steady steady
 
 image 1.1; reach Paused 1
 [ "$(annotation 'kubernetes\.io/ingress\.class')" = nginx ] || die "the canary ingress has another class"
@@ -135,8 +164,11 @@ plugin abort sample-app; reach Degraded; all_on 1.2
 plugin undo sample-app; reach Healthy; all_on 1.2
 [ "$(kubectl get pods -l deployment=canary --no-headers 2> /dev/null | wc -l)" -le 1 ] || die "promoted pods are still labelled canary"
 
-touch "$DIR/stop"; stop "${PIDS[-1]}" 15
+touch "$DIR/stop"
+for _ in $(seq 1 150); do [ -d "/proc/$(pid_of steady)" ] || break; sleep 0.1; done
 total=$(wc -l < "$DIR/load"); failed=$(grep -vc '^200 ' "$DIR/load")
 [ "$total" -ge 2000 ] || die "the steady client sent only $total requests"
 [ "$failed" = 0 ] || { grep -v '^200 ' "$DIR/load" | sort | uniq -c; die "$failed of $total requests failed"; }
-echo "traffic: passed: none of $total requests failed through promote, promote --full, abort and undo"
+echo "traffic: none of $total requests failed through promote, promote --full, abort and undo"
+end_of_canaries
+echo "traffic: passed"
