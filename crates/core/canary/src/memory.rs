@@ -16,6 +16,8 @@ use crate::theirs::TakenOff;
 pub(crate) struct Memory {
     /// When the next look is due, in milliseconds since 1970.
     next: i64,
+    /// The interval that it was reckoned with, in milliseconds.
+    interval: i64,
     /// What was said and needs no saying again while it stays true.
     pub(crate) said: Vec<String>,
     /// The phase before the end, which the last event still tells.
@@ -61,14 +63,16 @@ impl Memory {
         } else {
             whole_millis(PATIENCE)
         };
-        Self { next: millis(now).saturating_add(wait), ..Self::default() }
+        let next = millis(now).saturating_add(wait);
+        Self { next, interval: whole_millis(interval), ..Self::default() }
     }
 
     /// Whether a look is due. A clock that went back by more than an `interval` makes it due too: waiting for the old
-    /// time to come again would be no waiting for the interval.
+    /// time to come again would be no waiting for the interval. So does another interval, as in Flagger: who shortens or
+    /// lengthens it sees at once that it was heard, and the grid begins there.
     pub(crate) fn is_due(&self, now: Moment, interval: Duration) -> bool {
         let left = self.next - millis(now);
-        left <= 0 || whole_millis(interval) < left
+        left <= 0 || whole_millis(interval) < left || whole_millis(interval) != self.interval
     }
 
     /// After a look on the grid: the next point of it.
@@ -77,11 +81,13 @@ impl Memory {
         let behind = millis(now) - self.next;
         // Points that have passed meanwhile are left out.
         self.next = if (0..step).contains(&behind) { self.next + step } else { millis(now) + step };
+        self.interval = whole_millis(interval);
     }
 
     /// After a look beside the grid: the grid begins here.
     pub(crate) fn restart(&mut self, now: Moment, interval: Duration) {
         self.next = millis(now) + whole_millis(interval).max(1);
+        self.interval = whole_millis(interval);
     }
 
     /// From now on users leave: nothing is looked at before they have.
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn looks_stay_on_their_grid_however_late_they_are() {
-        let mut memory = Memory { next: 1_000_000, ..Memory::default() };
+        let mut memory = Memory { next: 1_000_000, interval: 10_000, ..Memory::default() };
         let mut due = Vec::new();
         for (now, late) in [(0, 0), (10_000, 400), (20_000, 0), (30_000, 25_000), (65_000, 0)] {
             assert!(memory.is_due(at(now + late), TEN));
@@ -139,8 +145,22 @@ mod tests {
     }
 
     #[test]
+    fn another_interval_is_heard_at_once_and_begins_a_grid() {
+        for (old, new) in [(10, 60), (60, 50), (60, 10)] {
+            let (old, new) = (Duration::from_secs(old), Duration::from_secs(new));
+            let mut memory = Memory::default();
+            memory.restart(at(0), old);
+            assert!(!memory.is_due(at(3), old));
+            assert!(memory.is_due(at(3), new), "{old:?} to {new:?}");
+            memory.advance(at(3), new);
+            assert!(!memory.is_due(at(4), new));
+            assert_eq!(memory.wake(), at(3).plus(new));
+        }
+    }
+
+    #[test]
     fn a_clock_that_goes_back_holds_nobody_up() {
-        let mut memory = Memory { next: 1_500_000, ..Memory::default() };
+        let mut memory = Memory { next: 1_500_000, interval: 10_000, ..Memory::default() };
         memory.advance(at(500_000), TEN);
         assert!(memory.is_due(at(100), TEN));
         memory.advance(at(100), TEN);
@@ -161,7 +181,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again() {
-        let memory = Memory { next: 7, said: vec!["a".to_owned()], leaving: Some(8), ..Memory::default() };
+        let memory =
+            Memory { next: 7, interval: 10, said: vec!["a".to_owned()], leaving: Some(8), ..Memory::default() };
         assert_eq!(Memory::read(serde_json::to_value(&memory).ok().as_ref()), Some(memory));
         assert_eq!(Memory::read(Some(&serde_json::json!(3))), None);
     }
