@@ -73,6 +73,11 @@ fn give_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
                 desk.because(why);
                 return Ok(false);
             }
+            Release::Late(why) => {
+                let text = format!("Canary {} is not released: {why}", desk.called());
+                desk.once(EventType::Warning, text);
+                return Ok(false);
+            }
             Release::Done => target,
         },
         // There is nobody to wait for; what leads to it is given back all the same.

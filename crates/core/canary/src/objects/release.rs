@@ -21,6 +21,8 @@ pub enum Release {
     Write(Vec<Write>),
     /// The target's pods are not there yet: what they wait for.
     Wait(String),
+    /// They are not there although their time is over.
+    Late(String),
     /// Everything here is as it was; routes are the next thing to give back.
     Done,
 }
@@ -33,10 +35,12 @@ impl Target<'_> {
             return Release::Write(first);
         }
         // Knative never takes a revision's pods away while it has traffic.
-        if let (true, Readiness::Waiting(text) | Readiness::Failed(text)) =
-            (self.shape.has_pods(), self.canary_ready(now))
-        {
-            return Release::Wait(text);
+        if self.shape.has_pods() {
+            match self.canary_ready(now) {
+                Readiness::Ready => {}
+                Readiness::Waiting(text) => return Release::Wait(text),
+                Readiness::Failed(text) => return Release::Late(text),
+            }
         }
         let last: Vec<Write> =
             if self.shape == Shape::Knative { knative::release(self) } else { self.services_back() };

@@ -26,7 +26,7 @@ pub(crate) fn release(world: &mut World) {
         settle(world);
         match next(world) {
             Release::Write(writes) => world.apply_all(writes),
-            Release::Wait(text) => panic!("{text}"),
+            Release::Wait(text) | Release::Late(text) => panic!("{text}"),
             Release::Done => return,
         }
     }
@@ -51,6 +51,13 @@ fn pods_come_back_before_a_service_leads_to_them() {
     let Release::Wait(text) = next(&world) else { panic!("{:?}", next(&world)) };
     assert!(text.starts_with("canary deployment podinfo.test not ready: waiting for rollout"), "{text}");
     assert_eq!(selector(&world), "podinfo-primary");
+    settle(&mut world);
+    world.edit(kinds::DEPLOYMENT, "podinfo", |it| {
+        it["status"]["conditions"] =
+            json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+    });
+    let Release::Late(text) = next(&world) else { panic!("{:?}", next(&world)) };
+    assert!(text.ends_with("exceeded its progress deadline"), "{text}");
 
     release(&mut world);
     let service = world.get(kinds::SERVICE, "podinfo");
