@@ -2,7 +2,7 @@
 # The end-to-end tests on a real control plane. usage: run.sh [PART]...   (default: all, in this order)
 #   conformance  crates/edge/cluster: what the code that talks to the API relies on
 #   kubectl      recorded kubectl sessions: what the embedded Kubernetes is held to, held against the real one
-#   scenarios    e2e/src: what a Rollout must do
+#   scenarios    e2e/src: what a Rollout and a Canary must do
 #   manifests    every example manifest of Argo's, applied with kubectl, and of Flagger's by compat.sh (need what lies beside the repository)
 #   shift        `serin shift` as a user runs it
 #   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller

@@ -13,45 +13,92 @@ pub struct Kind {
     pub api: &'static str,
     /// The lower-case plural.
     pub plural: &'static str,
+    /// Its name in manifests.
+    pub name: &'static str,
+    /// Whether its objects are in namespaces.
+    pub is_namespaced: bool,
 }
 
 /// `argoproj.io` Rollouts.
-pub const ROLLOUT: Kind = Kind { api: "/apis/argoproj.io/v1alpha1", plural: "rollouts" };
+pub const ROLLOUT: Kind = Kind::new("/apis/argoproj.io/v1alpha1", "rollouts", "Rollout");
+/// `flagger.app` Canaries.
+pub const CANARY: Kind = Kind::new("/apis/flagger.app/v1beta1", "canaries", "Canary");
 /// `apps` ReplicaSets.
-pub const REPLICA_SET: Kind = Kind { api: "/apis/apps/v1", plural: "replicasets" };
+pub const REPLICA_SET: Kind = Kind::new("/apis/apps/v1", "replicasets", "ReplicaSet");
 /// `apps` Deployments.
-pub const DEPLOYMENT: Kind = Kind { api: "/apis/apps/v1", plural: "deployments" };
+pub const DEPLOYMENT: Kind = Kind::new("/apis/apps/v1", "deployments", "Deployment");
+/// `apps` DaemonSets.
+pub const DAEMON_SET: Kind = Kind::new("/apis/apps/v1", "daemonsets", "DaemonSet");
 /// Pods.
-pub const POD: Kind = Kind { api: "/api/v1", plural: "pods" };
+pub const POD: Kind = Kind::new("/api/v1", "pods", "Pod");
 /// Services.
-pub const SERVICE: Kind = Kind { api: "/api/v1", plural: "services" };
+pub const SERVICE: Kind = Kind::new("/api/v1", "services", "Service");
+/// ConfigMaps.
+pub const CONFIG_MAP: Kind = Kind::new("/api/v1", "configmaps", "ConfigMap");
+/// Secrets.
+pub const SECRET: Kind = Kind::new("/api/v1", "secrets", "Secret");
 /// Events.
-pub const EVENT: Kind = Kind { api: "/api/v1", plural: "events" };
+pub const EVENT: Kind = Kind::new("/api/v1", "events", "Event");
 /// Ingresses.
-pub const INGRESS: Kind = Kind { api: "/apis/networking.k8s.io/v1", plural: "ingresses" };
+pub const INGRESS: Kind = Kind::new("/apis/networking.k8s.io/v1", "ingresses", "Ingress");
 /// Disruption budgets.
-pub const BUDGET: Kind = Kind { api: "/apis/policy/v1", plural: "poddisruptionbudgets" };
+pub const BUDGET: Kind = Kind::new("/apis/policy/v1", "poddisruptionbudgets", "PodDisruptionBudget");
+/// Autoscalers.
+pub const AUTOSCALER: Kind =
+    Kind::new("/apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler");
+
+/// Kinds of the cluster itself and of Serin.
+const KNOWN: [Kind; 13] = [
+    ROLLOUT,
+    CANARY,
+    REPLICA_SET,
+    DEPLOYMENT,
+    DAEMON_SET,
+    POD,
+    SERVICE,
+    CONFIG_MAP,
+    SECRET,
+    EVENT,
+    INGRESS,
+    BUDGET,
+    AUTOSCALER,
+];
 
 impl Kind {
+    /// A kind whose objects are in namespaces.
+    #[must_use]
+    pub const fn new(api: &'static str, plural: &'static str, name: &'static str) -> Self {
+        Self { api, plural, name, is_namespaced: true }
+    }
+
     /// The kind that a manifest names, when scenarios know it.
     #[must_use]
     pub fn of(manifest: &Value) -> Option<Self> {
-        match manifest["kind"].as_str()? {
-            "Rollout" => Some(ROLLOUT),
-            "ReplicaSet" => Some(REPLICA_SET),
-            "Deployment" => Some(DEPLOYMENT),
-            "Pod" => Some(POD),
-            "Service" => Some(SERVICE),
-            "Ingress" => Some(INGRESS),
-            "PodDisruptionBudget" => Some(BUDGET),
-            _ => None,
-        }
+        let version = manifest["apiVersion"].as_str()?;
+        let is_named = |kind: &Self| kind.api_version() == version && manifest["kind"] == kind.name;
+        KNOWN.into_iter().chain(crate::routers::KINDS).find(is_named)
+    }
+
+    /// `v1` or `GROUP/VERSION`.
+    #[must_use]
+    pub fn api_version(self) -> &'static str {
+        self.api.strip_prefix("/apis/").or(self.api.strip_prefix("/api/")).unwrap_or(self.api)
+    }
+
+    /// `GROUP` and `VERSION`.
+    #[must_use]
+    pub fn group_and_version(self) -> (&'static str, &'static str) {
+        self.api_version().split_once('/').unwrap_or(("", self.api_version()))
     }
 
     /// The path of a namespace's objects of this kind.
     #[must_use]
     pub fn list(self, namespace: &str) -> String {
-        format!("{}/namespaces/{namespace}/{}", self.api, self.plural)
+        if self.is_namespaced {
+            format!("{}/namespaces/{namespace}/{}", self.api, self.plural)
+        } else {
+            format!("{}/{}", self.api, self.plural)
+        }
     }
 
     /// The path of one object, or with `name/status` of a subresource.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -23,23 +24,35 @@ pub struct Controller {
 impl Controller {
     /// Starts `serin controller` on a cluster; its output goes to a file in `folder`.
     pub fn start(kubeconfig: &Path, folder: &Path) -> Result<Self> {
-        let log = folder.join("controller.log");
+        let (metrics_port, health_port) = (free_port()?, free_port()?);
+        let mut command = Command::new(binary()?);
+        command.args(["controller", "--leader-elect=false", "--kubeconfig"]).arg(kubeconfig);
+        command.arg(format!("--metricsPort={metrics_port}")).arg(format!("--healthzPort={health_port}"));
+        Self::spawn(command, folder.join("controller.log"), metrics_port)
+    }
+
+    /// Starts `serin flagger` for one namespace, with these arguments more.
+    pub fn flagger(kubeconfig: &Path, folder: &Path, namespace: &str, more: &[String]) -> Result<Self> {
+        let metrics_port = free_port()?;
+        let mut command = Command::new(binary()?);
+        command.args(["flagger", "-namespace", namespace, "-kubeconfig"]).arg(kubeconfig);
+        command.args(["-port", &metrics_port.to_string()]).args(more);
+        Self::spawn(command, folder.join(format!("{namespace}.log")), metrics_port)
+    }
+
+    /// Starts `serin loadtester`; `metrics_port` is that of all it serves.
+    pub fn loadtester(folder: &Path, name: &str) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(binary()?);
+        command.args(["loadtester", "--bind-address=127.0.0.1", &format!("--port={port}")]);
+        Self::spawn(command, folder.join(format!("{name}-loadtester.log")), port)
+    }
+
+    fn spawn(mut command: Command, log: PathBuf, metrics_port: u16) -> Result<Self> {
         let out =
             std::fs::File::options().create(true).append(true).open(&log).context("the controller's log")?;
-        let metrics_port = free_port()?;
-        let child = Command::new(binary()?)
-            .arg("controller")
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .arg("--leader-elect=false")
-            .arg(format!("--metricsPort={metrics_port}"))
-            .arg(format!("--healthzPort={}", free_port()?))
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .kill_on_drop(true)
-            .spawn()
-            .context("starting the controller")?;
+        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).kill_on_drop(true);
+        let child = command.spawn().context("starting the controller")?;
         Ok(Self { child, log, metrics_port })
     }
 
@@ -87,6 +100,15 @@ pub fn tail(log: &Path, containing: &str) -> String {
 
 /// The binary under test: `SERIN_BIN`, or the one that cargo builds beside this test.
 pub fn binary() -> Result<PathBuf> {
+    /// Found once: looking for it may build it.
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    match FOUND.get() {
+        Some(path) => Ok(path.clone()),
+        None => find_binary().map(|path| FOUND.get_or_init(|| path).clone()),
+    }
+}
+
+fn find_binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("SERIN_BIN").map(PathBuf::from)
         && path.is_file()
     {
@@ -110,6 +132,7 @@ pub fn binary() -> Result<PathBuf> {
     Ok(path)
 }
 
-fn free_port() -> Result<u16> {
+/// A port of loopback that is free right now.
+pub fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

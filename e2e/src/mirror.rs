@@ -19,28 +19,24 @@ use tokio::task::JoinSet;
 use crate::cluster::{DEPLOYMENT, EVENT, INGRESS, Kind, POD, REPLICA_SET, ROLLOUT, SERVICE};
 use crate::view::View;
 
-/// What scenarios look at: kind of object, and its name in manifests.
-const WATCHED: [(Kind, &str); 7] = [
-    (ROLLOUT, "Rollout"),
-    (REPLICA_SET, "ReplicaSet"),
-    (DEPLOYMENT, "Deployment"),
-    (POD, "Pod"),
-    (SERVICE, "Service"),
-    (INGRESS, "Ingress"),
-    (EVENT, "Event"),
-];
+/// What every scenario looks at.
+const WATCHED: [Kind; 7] = [ROLLOUT, REPLICA_SET, DEPLOYMENT, POD, SERVICE, INGRESS, EVENT];
 
 /// One namespace's objects. Dropping it ends its watches.
-#[derive(Debug)]
 pub struct Mirror {
+    client: Client,
+    namespace: String,
     objects: Arc<Mutex<Objects>>,
+    sender: Arc<watch::Sender<u64>>,
     changed: watch::Receiver<u64>,
-    _tasks: JoinSet<()>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Objects {
-    by_key: BTreeMap<(Kind, String), (u64, Value)>,
+    by_key: BTreeMap<(Kind, String), (u64, Arc<Value>)>,
+    /// Every state that was seen, in order.
+    past: BTreeMap<(Kind, String), Vec<Arc<Value>>>,
     seen: u64,
 }
 
@@ -48,21 +44,32 @@ impl Mirror {
     /// Begins to watch a namespace.
     #[must_use]
     pub fn start(client: &Client, namespace: &str) -> Self {
-        let objects = Arc::new(Mutex::new(Objects::default()));
         let (sender, changed) = watch::channel(0);
-        let sender = Arc::new(sender);
-        let mut tasks = JoinSet::new();
-        for (kind, name) in WATCHED {
-            tasks.spawn(follow(
-                client.clone(),
-                namespace.to_owned(),
-                kind,
-                name,
-                objects.clone(),
-                sender.clone(),
-            ));
+        let mirror = Self {
+            client: client.clone(),
+            namespace: namespace.to_owned(),
+            objects: Arc::default(),
+            sender: Arc::new(sender),
+            changed,
+            tasks: Mutex::default(),
+        };
+        mirror.watch(&WATCHED);
+        mirror
+    }
+
+    /// Begins to watch more kinds.
+    pub fn watch(&self, kinds: &[Kind]) {
+        let mut tasks = self.tasks.lock();
+        for kind in kinds {
+            let (client, namespace) = (self.client.clone(), self.namespace.clone());
+            tasks.spawn(follow(client, namespace, *kind, self.objects.clone(), self.sender.clone()));
         }
-        Self { objects, changed, _tasks: tasks }
+    }
+
+    /// Every state of an object that was seen, in order.
+    #[must_use]
+    pub fn past(&self, kind: Kind, name: &str) -> Vec<Arc<Value>> {
+        self.objects.lock().past.get(&(kind, name.to_owned())).cloned().unwrap_or_default()
     }
 
     /// What is there now.
@@ -83,23 +90,22 @@ async fn follow(
     client: Client,
     namespace: String,
     kind: Kind,
-    name: &'static str,
     objects: Arc<Mutex<Objects>>,
     changed: Arc<watch::Sender<u64>>,
 ) {
-    let (group, version) = match kind.api.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')) {
-        Some((group, version)) => (group, version),
-        None => ("", "v1"),
-    };
-    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let (group, version) = kind.group_and_version();
     let resource = ApiResource {
         group: group.into(),
         version: version.into(),
-        api_version,
-        kind: name.into(),
+        api_version: kind.api_version().into(),
+        kind: kind.name.into(),
         plural: kind.plural.into(),
     };
-    let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
+    let api: Api<DynamicObject> = if kind.is_namespaced {
+        Api::namespaced_with(client, &namespace, &resource)
+    } else {
+        Api::all_with(client, &resource)
+    };
     let mut stream = std::pin::pin!(watch_kind(api, watcher::Config::default()).default_backoff());
     let mut listed: Option<Vec<DynamicObject>> = None;
     while let Some(event) = stream.next().await {
@@ -128,7 +134,9 @@ impl Objects {
     fn put(&mut self, kind: Kind, object: DynamicObject) {
         let name = object.metadata.name.clone().unwrap_or_default();
         let Ok(value) = serde_json::to_value(object) else { return };
+        let value = Arc::new(value);
         self.seen += 1;
+        self.past.entry((kind, name.clone())).or_default().push(value.clone());
         let seen = self.by_key.get(&(kind, name.clone())).map_or(self.seen, |(first, _)| *first);
         self.by_key.insert((kind, name), (seen, value));
     }

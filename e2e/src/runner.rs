@@ -8,10 +8,12 @@ use anyhow::{Context, Result, bail};
 use futures::StreamExt;
 use kube::Client;
 
+use crate::cluster::{CANARY, ROLLOUT};
 use crate::controller::{Controller, tail};
-use crate::scenarios::{ALL, Scenario};
+use crate::scenarios::Scenario;
 use crate::stage::{Beside, Stage};
-use crate::target::{Kind, Target};
+use crate::target::{Kind, Target, install_canary_definitions};
+use crate::{canaries, scenarios};
 
 /// How long one scenario may take in all, its waits together.
 const SCENARIO: Duration = Duration::from_mins(4);
@@ -21,12 +23,17 @@ const SCENARIO: Duration = Duration::from_mins(4);
 pub struct Plan {
     /// On which cluster.
     pub target: Kind,
-    /// Only scenarios whose name contains one of these, or whose number is one of these; all when empty.
+    /// Only scenarios whose name contains one of these, or whose number or kind is one of these; all when empty.
     pub only: Vec<String>,
     /// How many run at once.
     pub at_once: usize,
     /// Leave the namespaces of failed scenarios behind.
     pub keep: bool,
+}
+
+/// Every scenario; those of Canaries come first, because they wait longer.
+fn all() -> impl Iterator<Item = Scenario> {
+    canaries::ALL.iter().chain(scenarios::ALL).copied()
 }
 
 impl Plan {
@@ -36,24 +43,34 @@ impl Plan {
         let wanted = |scenario: &Scenario| {
             let number = scenario.number.to_string();
             self.only.is_empty()
-                || self.only.iter().any(|word| *word == number || scenario.name.contains(word.as_str()))
+                || self.only.iter().any(|word| {
+                    let kind = scenario.subject.name.to_lowercase();
+                    *word == number || *word == kind || scenario.name.contains(word.as_str())
+                })
         };
-        ALL.iter().copied().filter(wanted).collect()
+        all().filter(wanted).collect()
     }
 
     /// Runs them; the answer says whether all passed.
     pub async fn run(&self) -> Result<bool> {
         let chosen = self.chosen();
         if chosen.is_empty() {
-            bail!("no scenario is called {:?}; the names are {:?}", self.only, ALL);
+            bail!("no scenario is called {:?}; the names are {:?}", self.only, all().collect::<Vec<_>>());
         }
         let folder = tempfile::Builder::new().prefix("serin-e2e").tempdir()?;
         let begun = Instant::now();
         let target = Target::start(self.target, folder.path()).await.context("starting the cluster")?;
+        if chosen.iter().any(|scenario| scenario.subject == CANARY) {
+            install_canary_definitions(&target.client).await?;
+        }
         let mut controller = Controller::start(&target.kubeconfig, folder.path())?;
         let log = controller.log().to_owned();
-        let beside =
-            Beside { kubeconfig: target.user_kubeconfig.clone(), metrics_port: controller.metrics_port };
+        let beside = Beside {
+            kubeconfig: target.user_kubeconfig.clone(),
+            controller_kubeconfig: target.kubeconfig.clone(),
+            folder: folder.path().to_owned(),
+            metrics_port: controller.metrics_port,
+        };
         let failed = self.run_all(&target.client, &beside, &chosen, &log).await;
         let alive = controller.is_running();
         if !alive {
@@ -90,8 +107,10 @@ impl Plan {
 
     async fn run_one(&self, client: &Client, beside: &Beside, scenario: Scenario, log: &Path) -> Result<()> {
         let stamp = jiff::Timestamp::now().as_millisecond() % 1_000_000;
-        let namespace = format!("e2e-{}-{}-{stamp}", scenario.number, scenario.name);
-        let stage = Stage::open(client.clone(), &namespace).await?.beside(beside.clone());
+        let dialect = if scenario.subject == ROLLOUT { "" } else { "canary-" };
+        let namespace = format!("e2e-{dialect}{}-{}-{stamp}", scenario.number, scenario.name);
+        let stage = Stage::open(client.clone(), &namespace).await?;
+        let stage = stage.about(scenario.subject).beside(beside.clone());
         let result = match tokio::time::timeout(SCENARIO, (scenario.run)(&stage)).await {
             Ok(result) => result,
             Err(_) => Err(anyhow::anyhow!("not done within {} s", SCENARIO.as_secs())),
@@ -99,6 +118,7 @@ impl Plan {
         let result = result.map_err(|error| {
             anyhow::anyhow!("{error:#}\n{}\ncontroller:\n{}", stage.obituary(), tail(log, &namespace))
         });
+        let result = result.and(stage.own.end().await);
         if result.is_ok() || !self.keep {
             stage.close().await?;
         }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use crate::canaries::Own;
 use crate::cluster::{self, INGRESS, Kind, POD, Patch, ROLLOUT, SERVICE, create, get, patch};
 use crate::fixture::{self, BY_HAND, NGINX, merge, yaml};
 use crate::kubectl::kubectl;
@@ -31,10 +32,15 @@ pub const CALM: Duration = Duration::from_secs(3);
 pub struct Stage {
     client: Client,
     namespace: String,
-    mirror: Mirror,
-    /// The resourceVersion of our last write of the Rollout: older states are not looked at.
-    written: Mutex<u64>,
-    beside: Option<Beside>,
+    pub(crate) mirror: Mirror,
+    /// What the scenario is about: a Rollout or a Canary.
+    subject: Kind,
+    /// The resourceVersion of our last write of the subject: older states are not looked at. None when it was deleted, and
+    /// what is gone has no version to wait for.
+    written: Mutex<Option<u64>>,
+    pub(crate) beside: Option<Beside>,
+    /// Of a Canary's scenario: the controller of its own, and the servers around it.
+    pub(crate) own: Own,
 }
 
 /// What others use beside the API: a person's kubectl, and a monitoring system's way to the controller.
@@ -42,6 +48,10 @@ pub struct Stage {
 pub struct Beside {
     /// What a user is given.
     pub kubeconfig: PathBuf,
+    /// What a controller is given.
+    pub controller_kubeconfig: PathBuf,
+    /// Where logs go.
+    pub folder: PathBuf,
     /// Where the controller's metrics are.
     pub metrics_port: u16,
 }
@@ -51,7 +61,15 @@ impl Stage {
     pub async fn open(client: Client, namespace: &str) -> Result<Self> {
         create(&client, "/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await?;
         let mirror = Mirror::start(&client, namespace);
-        Ok(Self { client, namespace: namespace.to_owned(), mirror, written: Mutex::new(0), beside: None })
+        let (namespace, written, own) = (namespace.to_owned(), Mutex::new(Some(0)), Own::default());
+        Ok(Self { client, namespace, mirror, subject: ROLLOUT, written, beside: None, own })
+    }
+
+    /// The same, for the scenarios of another kind than Rollouts.
+    #[must_use]
+    pub fn about(mut self, subject: Kind) -> Self {
+        self.subject = subject;
+        self
     }
 
     /// The same, for scenarios that also use kubectl or look at the controller's metrics.
@@ -85,7 +103,7 @@ impl Stage {
         let kind =
             Kind::of(object).with_context(|| format!("no scenario knows the kind {}", object["kind"]))?;
         let written = create(&self.client, &kind.list(&self.namespace), object).await?;
-        if kind == ROLLOUT {
+        if kind == self.subject && object["metadata"]["name"] == NAME {
             self.note(&written).await;
         }
         Ok(())
@@ -124,14 +142,22 @@ impl Stage {
     /// Merges a value into any object.
     pub async fn merge(&self, kind: Kind, name: &str, value: &Value) -> Result<()> {
         let written = patch(&self.client, &kind.one(&self.namespace, name), value, Patch::Merge).await?;
-        if kind == ROLLOUT && !name.ends_with("/scale") {
+        if kind == self.subject && !name.ends_with("/scale") {
             self.note(&written).await;
         }
         Ok(())
     }
 
+    /// An object as the API has it now, not as the watch has told it.
+    pub async fn read(&self, kind: Kind, name: &str) -> Result<Value> {
+        get(&self.client, &kind.one(&self.namespace, name)).await
+    }
+
     /// Deletes an object.
     pub async fn delete(&self, kind: Kind, name: &str) -> Result<()> {
+        if kind == self.subject {
+            *self.written.lock().await = None;
+        }
         cluster::delete(&self.client, &kind.one(&self.namespace, name)).await
     }
 
@@ -249,28 +275,23 @@ impl Stage {
         Ok(())
     }
 
-    async fn note(&self, written: &Value) {
+    pub(crate) async fn note(&self, written: &Value) {
         let version = written["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok());
-        let mut last = self.written.lock().await;
-        *last = (*last).max(version.unwrap_or(0));
+        if let Some(last) = self.written.lock().await.as_mut() {
+            *last = (*last).max(version.unwrap_or(0));
+        }
     }
 
     // ---- what a user sees
 
     /// Waits until the namespace is in a state.
     pub async fn until(&self, what: &str, state: impl Fn(&View) -> bool) -> Result<()> {
-        let written = *self.written.lock().await;
-        let fresh = |view: &View| {
-            let version =
-                view.rollout()["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok());
-            written == 0 || written <= version.unwrap_or(0)
-        };
         let bound = Instant::now() + PATIENCE;
         let mut changes = self.mirror.changes();
         loop {
             changes.mark_unchanged();
             let view = self.mirror.view();
-            if fresh(&view) && state(&view) {
+            if self.is_fresh(&view).await && state(&view) {
                 return Ok(());
             }
             match timeout_at(bound, changes.changed()).await {
@@ -281,6 +302,14 @@ impl Stage {
                 }
             }
         }
+    }
+
+    /// Whether a view is not older than our last write of the subject.
+    pub(crate) async fn is_fresh(&self, view: &View) -> bool {
+        let Some(written) = *self.written.lock().await else { return true };
+        let subject = view.one(self.subject, NAME);
+        let version = subject["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok());
+        written == 0 || written <= version.unwrap_or(0)
     }
 
     /// Requires that a state holds now and goes on to hold for [`CALM`].
@@ -412,7 +441,10 @@ impl Stage {
 
     /// What the controller answers to `GET /metrics`, with the status line.
     pub async fn metrics(&self) -> Result<String> {
-        let port = self.beside.as_ref().context("this stage knows no controller")?.metrics_port;
+        let port = match self.own.metrics_port() {
+            Some(port) => port,
+            None => self.beside.as_ref().context("this stage knows no controller")?.metrics_port,
+        };
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.context("the metrics port")?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
         let mut answer = String::new();
@@ -431,7 +463,7 @@ impl Stage {
     pub fn obituary(&self) -> String {
         let view = self.view();
         let mut out = format!("{}\nevents: {:?}\n", view.summary(), view.events());
-        for kind in [ROLLOUT, SERVICE, INGRESS] {
+        for kind in [self.subject, SERVICE, INGRESS] {
             for object in view.all(kind) {
                 let mut object = object.clone();
                 if let Some(metadata) = object["metadata"].as_object_mut() {
@@ -441,6 +473,6 @@ impl Stage {
                 out.push('\n');
             }
         }
-        out
+        out + &self.own.obituary()
     }
 }

@@ -20,9 +20,9 @@ const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/crd
 /// What a user applies before the first Canary.
 const CANARY_DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/flagger-crds.yaml");
 /// A real API server serves a new kind after a second or two; there is nothing to watch for that.
-const SERVED_TRIES: u32 = 100;
+pub(crate) const SERVED_TRIES: u32 = 100;
 /// Between two looks whether a new kind is served.
-const SERVED_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const SERVED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Which cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -108,36 +108,33 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// Creates the definitions that a user applies, and waits until the API serves them.
+/// Creates the definitions that a user of Rollouts applies, and waits until the API serves them.
 pub async fn install_definitions(client: &Client) -> Result<()> {
-    install_file(client, DEFINITIONS, "/apis/argoproj.io/v1alpha1/rollouts").await
-}
-
-/// The same for users of Canaries.
-pub async fn install_canary_definitions(client: &Client) -> Result<()> {
-    install_file(client, CANARY_DEFINITIONS, "/apis/flagger.app/v1beta1/canaries").await
-}
-
-async fn install_file(client: &Client, file: &str, served: &str) -> Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading {file}"))?;
-    let definitions: Vec<Value> =
-        serde_saphyr::from_multiple(&text).with_context(|| format!("parsing {file}"))?;
-    install(client, &definitions, served).await
-}
-
-/// Creates definitions, and waits until the API serves the collection at `served`, which is of the last of them.
-pub async fn install(client: &Client, definitions: &[Value], served: &str) -> Result<()> {
-    for definition in definitions {
-        match create(client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).await {
-            Err(error) if !has_code(&error, 409) => return Err(error),
-            _ => {}
-        }
-    }
+    apply_definitions(client, DEFINITIONS).await?;
     for _ in 0..SERVED_TRIES {
-        if get(client, served).await.is_ok() {
+        if get(client, "/apis/argoproj.io/v1alpha1/rollouts").await.is_ok() {
             return Ok(());
         }
         tokio::time::sleep(SERVED_PAUSE).await;
     }
-    bail!("{served} is not served 10 s after its definition was created")
+    bail!("argoproj.io/v1alpha1 rollouts are not served 10 s after their definition was created")
+}
+
+/// Creates the definitions that a user of Canaries applies, and those of the meshes and gateways that Canaries may name.
+pub async fn install_canary_definitions(client: &Client) -> Result<()> {
+    apply_definitions(client, CANARY_DEFINITIONS).await?;
+    crate::routers::install(client).await
+}
+
+async fn apply_definitions(client: &Client, path: &str) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+    let definitions: Vec<Value> =
+        serde_saphyr::from_multiple(&text).with_context(|| format!("parsing {path}"))?;
+    for definition in definitions {
+        match create(client, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await {
+            Err(error) if !has_code(&error, 409) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ pub const DEADLINE: &str = "scale-down-deadline";
 /// The objects of one namespace at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    objects: Vec<(Kind, u64, Value)>,
+    objects: Vec<(Kind, u64, Arc<Value>)>,
 }
 
 /// DESIRED, CURRENT, UP-TO-DATE, READY, AVAILABLE.
@@ -27,13 +28,13 @@ pub type Counts = (i64, i64, i64, i64, i64);
 
 impl View {
     /// A view of these objects: kind, order of arrival, object.
-    pub fn new(objects: impl IntoIterator<Item = (Kind, u64, Value)>) -> Self {
+    pub fn new(objects: impl IntoIterator<Item = (Kind, u64, Arc<Value>)>) -> Self {
         Self { objects: objects.into_iter().collect() }
     }
 
     /// The objects of one kind.
     pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Value> {
-        self.objects.iter().filter(move |(k, ..)| *k == kind).map(|(.., object)| object)
+        self.objects.iter().filter(move |(k, ..)| *k == kind).map(|(.., object)| &**object)
     }
 
     /// One object by its name; null when it is not there.
@@ -185,7 +186,12 @@ impl View {
     /// One paragraph that says where the Rollout stands: for messages of waits that took too long.
     #[must_use]
     pub fn summary(&self) -> String {
-        let mut out = format!(
+        let mut out = String::new();
+        if !self.canary().is_null() {
+            let _ = writeln!(out, "canary {}: {}", self.stands(), self.canary()["status"]);
+        }
+        let _ = write!(
+            out,
             "phase {} ({}), step {:?}, counts {:?}, weight {}, current {}, stable {}",
             self.phase(),
             self.status("message").as_str().unwrap_or_default(),

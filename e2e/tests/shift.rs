@@ -34,7 +34,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-const SLICES: Kind = Kind { api: "/apis/discovery.k8s.io/v1", plural: "endpointslices" };
+const SLICES: Kind = Kind::new("/apis/discovery.k8s.io/v1", "endpointslices", "EndpointSlice");
 /// A pod of the new version takes this long, so that there is something to wait for.
 const SLOW: Duration = Duration::from_millis(300);
 /// How long a command may take that has nothing to wait for: far less than the shift's own patience.

@@ -39,10 +39,9 @@ const REST: Duration = Duration::from_secs(30);
 /// Steps of a run, one interval apart: seen, 50, 100, copied, back, done; without weights one more.
 const STEPS: [u32; 2] = [5, 6];
 
-/// Brings the definitions of Canaries and of Istio's kinds.
+/// Brings the definitions of Canaries and of the meshes' kinds.
 pub(crate) async fn install(client: &Client) -> Result<()> {
-    target::install_canary_definitions(client).await?;
-    target::install(client, &objects::istio(), "/apis/networking.istio.io/v1beta1/destinationrules").await
+    target::install_canary_definitions(client).await
 }
 
 /// Measures so many Canaries.

@@ -54,24 +54,3 @@ pub(super) fn canary(index: usize, (istio, interval): (bool, Duration), metrics:
         },
     })
 }
-
-/// Definitions of Istio's kinds that take anything.
-pub(super) fn istio() -> Vec<Value> {
-    let kinds = [("VirtualService", "virtualservices"), ("DestinationRule", "destinationrules")];
-    let definition = |(kind, plural): (&str, &str)| {
-        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": format!("{plural}.networking.istio.io")},
-            "spec": {
-                "group": "networking.istio.io", "scope": "Namespaced",
-                "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
-                "versions": [{
-                    "name": "v1beta1", "served": true, "storage": true,
-                    "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}},
-                }],
-            },
-        })
-    };
-    kinds.map(definition).into()
-}

@@ -16,11 +16,14 @@ mod workload;
 use anyhow::Result;
 use futures::future::BoxFuture;
 
+use crate::cluster::Kind;
 use crate::stage::Stage;
 
-/// One story of a Rollout.
+/// One story of a Rollout or a Canary.
 #[derive(Clone, Copy)]
 pub struct Scenario {
+    /// What it is about.
+    pub subject: Kind,
     /// Its number in the specification.
     pub number: u32,
     /// Its name, which is also the name of its namespace.
@@ -34,20 +37,26 @@ pub type Run = for<'a> fn(&'a Stage) -> BoxFuture<'a, Result<()>>;
 
 impl std::fmt::Debug for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.number, self.name)
+        write!(f, "{} {} {}", self.subject.name.to_lowercase(), self.number, self.name)
     }
 }
 
 macro_rules! scenarios {
-    ($($number:literal $name:literal $($path:ident)::+,)*) => {
-        /// Every scenario.
-        pub const ALL: &[Scenario] = &[
-            $(Scenario { number: $number, name: $name, run: |stage| Box::pin($($path)::+(stage)) },)*
+    ($subject:ident: $($number:literal $name:literal $($path:ident)::+,)*) => {
+        /// Every scenario, by its number.
+        pub const ALL: &[$crate::scenarios::Scenario] = &[
+            $($crate::scenarios::Scenario {
+                subject: $crate::cluster::$subject,
+                number: $number,
+                name: $name,
+                run: |stage| Box::pin($($path)::+(stage)),
+            },)*
         ];
     };
 }
+pub(crate) use scenarios;
 
-scenarios! {
+scenarios! { ROLLOUT:
     0 "pods-become-ready" ground::pods_become_ready,
     1 "abort-retry-promote" lifecycle::abort_retry_promote,
     3 "set-canary-scale" scaling::set_canary_scale,
