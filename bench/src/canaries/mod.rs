@@ -24,7 +24,7 @@ use crate::process::{Process, Usage};
 use crate::steps::quantile;
 use crate::watch::{Watched, resource};
 
-const CANARY: Kind = Kind { api: "/apis/flagger.app/v1beta1", plural: "canaries" };
+const CANARY: Kind = Kind::new("/apis/flagger.app/v1beta1", "canaries", "Canary");
 /// Between two looks whether all have come to a phase.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long all may take to come to a phase, and how much longer for each: pods and writes take their time.

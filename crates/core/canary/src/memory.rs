@@ -181,8 +181,13 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again() {
-        let memory =
-            Memory { next: 7, interval: 10, said: vec!["a".to_owned()], leaving: Some(8), ..Memory::default() };
+        let memory = Memory {
+            next: 7,
+            interval: 10,
+            said: vec!["a".to_owned()],
+            leaving: Some(8),
+            ..Memory::default()
+        };
         assert_eq!(Memory::read(serde_json::to_value(&memory).ok().as_ref()), Some(memory));
         assert_eq!(Memory::read(Some(&serde_json::json!(3))), None);
     }
