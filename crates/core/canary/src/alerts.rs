@@ -4,9 +4,16 @@ use serin_api::{
     flagger::{AlertProvider, CanaryAlert, Severity},
     kinds, lenient,
 };
-use serin_notify::{Alert, Error, Fact, Recipient, facts, hears, message};
+use serin_notify::{Alert, Error, Fact, Recipient, facts, hears, picture::Theme};
 
-use crate::desk::Desk;
+use crate::{
+    chats::{CONTROLLER, Chat},
+    desk::Desk,
+    wording::TEMPLATE,
+};
+
+/// The annotation of an `AlertProvider` that says how pictures for it are drawn: `light`, `dark` or `off`.
+const PICTURES: &str = "serin.dev/chat-pictures";
 
 impl Desk<'_> {
     /// Tells the Canary's chats, or the controller's when the Canary names none; `with_plan` says how the release is to go.
@@ -14,22 +21,45 @@ impl Desk<'_> {
         let meta = self.observed.object.meta();
         let mut facts = facts(&self.settings.cluster_name, self.canary, with_plan);
         facts.extend(self.why.iter().map(|why| Fact { title: "Reason", value: why.clone() }));
-        let alert = Alert { name: &meta.name, namespace: &meta.namespace, text, severity, facts: &facts };
         let named = self.canary.spec.analysis.as_ref().map_or(&[][..], |analysis| &analysis.alerts);
-        let mut calls = Vec::new();
-        if named.is_empty() {
-            calls.extend(self.settings.chat.iter().map(|chat| message(chat, &alert)));
-        }
+        let mut chats: Vec<Chat> = self.own_chat().filter(|_| named.is_empty()).into_iter().collect();
         for one in named.iter().filter(|one| hears(one, severity)) {
-            match self.recipient(one) {
-                Ok(recipient) => calls.push(message(&recipient, &alert)),
+            match self.chat(one) {
+                Ok(chat) => chats.push(chat),
                 Err(why) => self.because(format!("alert {:?} reaches nobody: {why}", one.name)),
             }
         }
-        self.send(calls);
+        for chat in chats {
+            let text = &self.wording(&chat, severity, text);
+            let alert = Alert { name: &meta.name, namespace: &meta.namespace, text, severity, facts: &facts };
+            let call = self.posted(&chat, &alert);
+            self.send([call]);
+        }
     }
 
-    fn recipient(&self, alert: &CanaryAlert) -> Result<Recipient, String> {
+    /// All chats of the Canary that can be reached; none twice.
+    pub(crate) fn chats(&self) -> Vec<Chat> {
+        let named = self.canary.spec.analysis.as_ref().map_or(&[][..], |analysis| &analysis.alerts);
+        if named.is_empty() {
+            return self.own_chat().into_iter().collect();
+        }
+        let mut all: Vec<Chat> = Vec::new();
+        for chat in named.iter().filter_map(|one| self.chat(one).ok()) {
+            if all.iter().all(|known| known.name != chat.name) {
+                all.push(chat);
+            }
+        }
+        all
+    }
+
+    /// The controller's chat.
+    fn own_chat(&self) -> Option<Chat> {
+        let (recipient, pictures) = (self.settings.chat.clone()?, self.settings.pictures);
+        let template = self.settings.alert_template.clone();
+        Some(Chat { name: CONTROLLER.to_owned(), recipient, pictures, template })
+    }
+
+    fn chat(&self, alert: &CanaryAlert) -> Result<Chat, String> {
         let namespace = alert.provider_ref.namespace(self.namespace()).to_owned();
         let name = &alert.provider_ref.name;
         let missing = |kind: &str, name: &str| format!("{kind} {name}.{namespace} not found");
@@ -44,6 +74,14 @@ impl Desk<'_> {
                 Some(found.value()["data"].clone())
             }
         };
-        Recipient::of(&spec, secret.as_ref()).map_err(|error: Error| error.to_string())
+        let recipient = Recipient::of(&spec, secret.as_ref()).map_err(|error: Error| error.to_string())?;
+        let pictures = match provider.meta().annotations.get(PICTURES).map(String::as_str) {
+            Some("off") => None,
+            Some("light") => Some(Theme::Light),
+            Some("dark") => Some(Theme::Dark),
+            _ => self.settings.pictures,
+        };
+        let template = provider.meta().annotations.get(TEMPLATE).cloned();
+        Ok(Chat { name: format!("{namespace}/{name}"), recipient, pictures, template })
     }
 }

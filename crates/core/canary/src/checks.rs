@@ -16,7 +16,10 @@ use serin_metrics::{
     provider::{self, Inquiry, Secret, Step, prometheus_at},
 };
 
-use crate::desk::{Desk, Halt};
+use crate::{
+    chats::series::found,
+    desk::{Desk, Halt},
+};
 
 /// A question to a metric server, and where it comes from.
 #[derive(Clone)]
@@ -33,6 +36,9 @@ struct Asking {
 pub(crate) fn pass(desk: &mut Desk<'_>) -> Result<bool, Halt> {
     let Some(analysis) = desk.canary.spec.analysis.as_ref() else { return Ok(true) };
     let source = Source::of(desk.canary, &desk.settings.mesh_provider);
+    if desk.memory.chats.is_drawn() {
+        desk.memory.chats.series.begin_look();
+    }
     for (index, metric) in analysis.metrics.iter().enumerate() {
         let builtin = Builtin::parse(&metric.name);
         if let Some(builtin) = builtin
@@ -241,6 +247,9 @@ fn judge(
         namespace,
     };
     let verdict = check.judge(outcome);
+    if desk.memory.chats.is_drawn() {
+        desk.memory.chats.series.record(&metric.name, asked.unit(), check.limits(), found(&verdict));
+    }
     if let Some(value) = verdict.value {
         // Durations are shown in seconds.
         let is_duration = matches!(asked, Asked::Builtin(Builtin::Duration, _));

@@ -15,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod alerts;
+mod chats;
 mod checks;
 mod desk;
 mod front;
@@ -33,6 +34,7 @@ mod status;
 mod strategy;
 mod theirs;
 mod variant;
+mod wording;
 pub mod words;
 
 pub use planner::CanaryPlanner;

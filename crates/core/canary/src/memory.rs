@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serin_kernel::Moment;
 
-use crate::theirs::TakenOff;
+use crate::{chats::Chats, theirs::TakenOff};
 
 /// The memory of one Canary.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Memory {
     /// When the next look is due, in milliseconds since 1970.
@@ -28,6 +28,9 @@ pub(crate) struct Memory {
     leaving: Option<i64>,
     /// Whether the run is being rolled back, and waits for its users to leave.
     pub(crate) is_rolling_back: bool,
+    /// The present release in chats that have threads.
+    #[serde(skip_serializing_if = "Chats::is_empty")]
+    pub(crate) chats: Chats,
 }
 
 /// How long the first look at a new Canary may wait for its target, which was perhaps created a moment before and is not
@@ -65,6 +68,11 @@ impl Memory {
         };
         let next = millis(now).saturating_add(wait);
         Self { next, interval: whole_millis(interval), ..Self::default() }
+    }
+
+    /// The same with what is known of the present release in chats.
+    pub(crate) fn with_chats(self, chats: Chats) -> Self {
+        Self { chats, ..self }
     }
 
     /// Whether a look is due. A clock that went back by more than an `interval` makes it due too: waiting for the old

@@ -12,6 +12,7 @@ use serin_kernel::{
 };
 
 use crate::{
+    chats,
     desk::{Desk, Halt},
     interests,
     look::{self, news},
@@ -26,6 +27,17 @@ use crate::{
 
 /// Problems that a message names; the rest are counted.
 const NAMED_MAX: usize = 5;
+
+/// What a pass is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// A look is due.
+    Look,
+    /// A person has said something that waits for the next look.
+    Word,
+    /// Nothing, but perhaps answers to what was sent.
+    None,
+}
 
 /// Plans for Canaries.
 #[derive(Clone, Debug, Default)]
@@ -70,29 +82,25 @@ impl Planner for CanaryPlanner {
         let interval = interval(&read.value);
         let kept = Memory::read(observed.kept.as_ref());
         let is_known = !matches!(read.value.status.phase, None | Some(Phase::Initializing));
-        let mut memory = kept.unwrap_or_else(|| Memory::begin(&meta.uid, now, interval, is_known));
+        let mut memory = kept.unwrap_or_else(|| {
+            let chats = chats::load(&observed.object, &read.value);
+            Memory::begin(&meta.uid, now, interval, is_known).with_chats(chats)
+        });
         let have_left = memory.take_left(now);
-        if memory.is_leaving(now) {
-            let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
-            desk.tell_refused();
-            return Plan::Act(desk.act());
-        } else if memory.is_due(now, interval) {
-            memory.advance(now, interval);
-        } else if have_left || is_going || self.is_news(observed, &read.value, now) {
-            memory.restart(now, interval);
-        } else if let Some(is_now) = self.word(observed, &read, &chosen) {
-            if !is_now {
-                let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+        let occasion = self.occasion(observed, (&read, &chosen), &mut memory, (is_going || have_left, now));
+        let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
+        chats::hear(&mut desk);
+        match occasion {
+            Occasion::Look => {}
+            Occasion::Word => {
                 look::words::hear(&mut desk);
                 return Plan::Act(desk.act());
             }
-            memory.restart(now, interval);
-        } else {
-            let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
-            desk.tell_refused();
-            return Plan::Act(desk.act());
+            Occasion::None => {
+                desk.tell_refused();
+                return Plan::Act(desk.act());
+            }
         }
-        let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
         desk.have_left = have_left;
         desk.tell_refused();
         let done = if is_going {
@@ -121,6 +129,7 @@ impl Planner for CanaryPlanner {
                 if !words::has_run(desk.status.phase) {
                     look::words::forget(&mut desk);
                 }
+                chats::stand(&mut desk);
                 Plan::Act(desk.act())
             }
         }
@@ -149,6 +158,33 @@ impl Planner for CanaryPlanner {
 }
 
 impl CanaryPlanner {
+    /// What this pass is made for; the memory goes to the next look when it is a look. `is_pressing` ones do not wait for theirs.
+    fn occasion(
+        &self,
+        observed: &Observed,
+        (read, chosen): (&Lenient<Canary>, &Result<Option<Chosen>, String>),
+        memory: &mut Memory,
+        (is_pressing, now): (bool, Moment),
+    ) -> Occasion {
+        let interval = interval(&read.value);
+        if memory.is_leaving(now) {
+            return Occasion::None;
+        }
+        if memory.is_due(now, interval) {
+            memory.advance(now, interval);
+            return Occasion::Look;
+        }
+        if !is_pressing && !self.is_news(observed, &read.value, now) {
+            match self.word(observed, read, chosen) {
+                None => return Occasion::None,
+                Some(false) => return Occasion::Word,
+                Some(true) => {}
+            }
+        }
+        memory.restart(now, interval);
+        Occasion::Look
+    }
+
     /// Whether something has happened that does not wait for the next look: a new version, a primary that is ready for the
     /// first time, or pods that a person's word has waited for.
     fn is_news(&self, observed: &Observed, canary: &Canary, now: Moment) -> bool {

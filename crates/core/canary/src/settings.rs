@@ -2,7 +2,7 @@
 
 use serin_api::flagger::Rules;
 use serin_metrics::provider::Place;
-use serin_notify::Recipient;
+use serin_notify::{Recipient, picture::Theme};
 
 use crate::objects::ObjectSettings;
 
@@ -35,6 +35,10 @@ pub struct Settings {
     pub event_webhook: String,
     /// The chat that is told of Canaries that name none.
     pub chat: Option<Recipient>,
+    /// How pictures of releases are drawn for chats that can have them; none for no pictures.
+    pub pictures: Option<Theme>,
+    /// The template of alerts to the controller's chat.
+    pub alert_template: Option<String>,
     /// What the controller's surroundings give to metric servers.
     pub place: Place,
     /// Name of the cluster, in alerts.
@@ -62,6 +66,8 @@ impl Default for Settings {
             ingress_class: String::new(),
             event_webhook: String::new(),
             chat: None,
+            pictures: Some(Theme::Light),
+            alert_template: None,
             place: Place::default(),
             cluster_name: String::new(),
             crosses_namespaces: true,

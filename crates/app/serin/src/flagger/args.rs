@@ -60,6 +60,12 @@ pub(crate) struct FlaggerArgs {
     /// Channel in Slack
     #[arg(long, default_value = "")]
     pub(super) slack_channel: String,
+    /// Pictures of releases in Slack, for those with a bot token: light, dark or off
+    #[arg(long, value_name = "GROUND", default_value = "light", value_parser = ["light", "dark", "off"])]
+    pub(super) chat_pictures: String,
+    /// Go template of alerts to the controller's chat, over the fields that docs/flagger.md names
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(super) alert_template: String,
     /// Web hook of Microsoft Teams, instead of Slack
     #[arg(
         long,

@@ -16,7 +16,7 @@ use serin_cluster::{
     clock,
 };
 use serin_engine::{Engine, Options};
-use serin_notify::Recipient;
+use serin_notify::{Recipient, picture::Theme};
 use serin_server::Facts;
 use tokio_util::sync::CancellationToken;
 
@@ -142,6 +142,12 @@ fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
         ingress_class: args.ingress_class.clone(),
         event_webhook: args.event_webhook.clone(),
         chat,
+        alert_template: Some(args.alert_template.clone()).filter(|template| !template.is_empty()),
+        pictures: match args.chat_pictures.as_str() {
+            "off" => None,
+            "dark" => Some(Theme::Dark),
+            _ => Some(Theme::Light),
+        },
         cluster_name: args.cluster_name.clone(),
         crosses_namespaces: !args.no_cross_namespace_refs,
         environment,

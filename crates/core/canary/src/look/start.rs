@@ -5,6 +5,7 @@ use serin_traffic::Split;
 
 use super::{Stage, confirm, is_running, news, words};
 use crate::{
+    chats,
     desk::{Desk, Halt},
     objects::Target,
 };
@@ -37,6 +38,7 @@ pub(super) fn is_due(desk: &mut Desk<'_>, target: &Target<'_>) -> Result<bool, H
 
 /// Begins a run, if those who are asked agree.
 pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    chats::begin(desk, &stage.target);
     if confirm::is_aborted(desk) || confirm::is_taken_back(desk)? {
         news::record(desk, &stage.target)?;
         desk.reset();
@@ -70,6 +72,7 @@ pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
 pub(super) fn restart(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     // Before anything else: what was said is not for this version, also when only its configuration differs.
     words::forget(desk);
+    chats::begin(desk, &stage.target);
     desk.normal(format!("New revision detected! Restarting analysis for {}", desk.target()));
     desk.tell_variant();
     scale_up(desk, stage);

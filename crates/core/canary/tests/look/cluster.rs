@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use serin_api::{flagger::ChatKind, kinds};
 use serin_canary::{CanaryPlanner, Settings};
 use serin_kernel::{
-    Act, Answers, Change, Interest, Key, Moment, Object, Observed, Plan, Planner, Reading, Refused, Write,
+    Act, Answer, Answers, Change, Heard, Interest, Key, Moment, Object, Observed, Plan, Planner, Reading,
+    Refused, Write,
 };
 use serin_notify::Recipient;
+
+use serin_slack::Slack;
 
 use crate::{servers::Servers, world::World};
 
@@ -47,6 +50,11 @@ pub(crate) struct Seen {
 pub(crate) struct Cluster {
     pub(crate) world: World,
     pub(crate) servers: Servers,
+    /// What chats with threads are.
+    pub(crate) slack: Slack,
+    /// Bodies of messages to it.
+    pub(crate) posted: Vec<Value>,
+    replies: Vec<Heard>,
     pub(crate) now: Moment,
     pub(crate) seen: Seen,
     /// The write, counted from 0, that is refused.
@@ -77,6 +85,9 @@ impl Cluster {
         let mut cluster = Self {
             world,
             servers: Servers::new(),
+            slack: Slack::default(),
+            posted: Vec::new(),
+            replies: Vec::new(),
             now: Moment::from_secs(1_800_000_000),
             seen: Seen::default(),
             refuse: None,
@@ -112,6 +123,12 @@ impl Cluster {
         let is_promoted = status["lastAppliedSpec"] == status["lastPromotedSpec"];
         status["lastAppliedSpec"] = json!("7c9d6b8f54");
         status["lastPromotedSpec"] = json!(if is_promoted { "7c9d6b8f54" } else { "58f6d9b7c" });
+    }
+
+    /// The controller restarts: nothing is remembered, and no answer is heard.
+    pub(crate) fn forget(&mut self) {
+        (self.kept, self.refused, self.wake) = (None, None, None);
+        self.replies.clear();
     }
 
     /// What the engine would show its planner.
@@ -157,7 +174,8 @@ impl Cluster {
             (self.kept, self.refused) = (None, None);
         }
         self.seen.passes += 1;
-        let observed = self.observed();
+        let mut observed = self.observed();
+        observed.replies = std::mem::take(&mut self.replies);
         let mut answers = Answers::new();
         let mut rounds = 0..ROUNDS_MAX;
         let act = loop {
@@ -193,6 +211,12 @@ impl Cluster {
             self.write(write);
         }
         for call in act.calls {
+            if call.url.contains("slack.com/") || call.url.contains("files.slack") {
+                self.posted.extend(serde_json::from_slice::<Value>(call.body.as_bytes()).ok());
+                let answer = Answer::Reply(self.slack.call(&call));
+                self.replies.extend(call.topic.map(|topic| Heard { topic, answer }));
+                continue;
+            }
             let Ok(body) = serde_json::from_slice::<Value>(call.body.as_bytes()) else { continue };
             self.seen.events.extend(event(&body));
             self.seen.alerts.extend(body["attachments"].as_array().into_iter().flatten().cloned());
@@ -250,7 +274,7 @@ impl Cluster {
     pub(crate) fn settle(&mut self) {
         for _ in 0..PASSES_MAX {
             self.run_pods();
-            if !self.pass() {
+            if !self.pass() && self.replies.is_empty() {
                 return;
             }
         }
