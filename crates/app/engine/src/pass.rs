@@ -269,6 +269,7 @@ async fn answer(shared: &Shared, question: Question) -> Answer {
             Ok(object) => Answer::Object(object),
             Err(failure) => Answer::Failed(failure.to_string()),
         },
+        Question::File(path) => serin_calls::text(&path).await.map_or_else(Answer::Failed, Answer::Text),
         Question::Call(call) => shared.caller.call(call).await.map_or_else(Answer::Failed, Answer::Reply),
     }
 }

@@ -27,7 +27,7 @@ impl Replies {
         match &mut heard.answer {
             Answer::Reply(reply) => shorten(&mut reply.body),
             Answer::Failed(why) => shorten(why),
-            Answer::Object(_) => {}
+            Answer::Object(_) | Answer::Text(_) => {}
         }
         self.waiting.push_back((now, heard));
         self.bound();

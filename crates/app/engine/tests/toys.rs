@@ -95,6 +95,10 @@ impl Planner for Toys {
                 act.writes.push(Write::same(toy, Change::MergeStatus(parts)));
                 return Plan::Act(act);
             }
+            Some("ask-file") if answers.is_empty() => {
+                let path = body["spec"]["path"].as_str().unwrap_or_default().to_owned();
+                return Plan::Ask(vec![Ask { id: "file".to_owned(), question: Question::File(path) }]);
+            }
             Some("ask-once") if answers.is_empty() => {
                 return Plan::Ask(vec![Ask {
                     id: "x".to_owned(),
@@ -105,6 +109,11 @@ impl Planner for Toys {
         }
         if let Some(Answer::Object(part)) = answers.get("x") {
             let status = json!({"status": {"seen": part.is_some()}});
+            act.writes.push(Write::same(toy, Change::MergeStatus(status)));
+            return Plan::Act(act);
+        }
+        if let Some(answer) = answers.get("file") {
+            let status = json!({"status": {"answer": format!("{answer:?}")}});
             act.writes.push(Write::same(toy, Change::MergeStatus(status)));
             return Plan::Act(act);
         }
@@ -456,6 +465,21 @@ async fn a_question_is_answered_past_the_cache() {
     world.api.put(&PART.key("n", "x"), json!({}));
     world.api.edit(&toy("a"), |toy| toy["spec"]["again"] = json!(1));
     world.until("the part", &toy("a"), |toy| toy["status"]["seen"] == json!(true)).await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_controllers_own_is_an_answer() {
+    let path = std::env::temp_dir().join(format!("serin-engine-{}", std::process::id()));
+    std::fs::write(&path, "token").unwrap();
+    let asking = |path: &str| json!({"spec": {"mood": "ask-file", "path": path}});
+    let world = World::new(|api| api.put(&toy("a"), asking(path.to_str().unwrap())));
+    let has = |text: &'static str| {
+        move |toy: &Value| toy["status"]["answer"].as_str().is_some_and(|answer| answer.starts_with(text))
+    };
+    world.until("the text", &toy("a"), has("Text(\"token\")")).await;
+    std::fs::remove_file(&path).unwrap();
+    world.api.edit(&toy("a"), |toy| toy["spec"]["again"] = json!(1));
+    world.until("why there is none", &toy("a"), has("Failed(")).await;
 }
 
 #[tokio::test(start_paused = true)]

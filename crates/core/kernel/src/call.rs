@@ -21,6 +21,8 @@ pub struct Call {
     pub retries: u32,
     /// Whether the server's certificate is taken as it is. Only where a user has asked for it.
     pub insecure: bool,
+    /// Certificates in PEM that the server's must come from; those that the machine trusts when there are none.
+    pub authority: String,
     /// The HTTP proxy to go through.
     pub proxy: Option<String>,
     /// By what an answer tells that a message has arrived.
@@ -65,6 +67,8 @@ pub enum Method {
     Get,
     /// Sends.
     Post,
+    /// Sets.
+    Put,
     /// Removes.
     Delete,
 }
@@ -103,6 +107,7 @@ impl Call {
             timeout: Duration::from_secs(10),
             retries: 0,
             insecure: false,
+            authority: String::new(),
             proxy: None,
             receipt: Receipt::Status,
             topic: None,

@@ -69,6 +69,9 @@ pub enum Question {
     Read(Key),
     /// What a server answers. It may be asked again in a later pass, so that what it does must bear repetition.
     Call(Call),
+    /// The text of a file of the controller's own, such as a token that is renewed in place. Its path comes from the
+    /// controller's surroundings, never from an object.
+    File(String),
 }
 
 /// What came of a question.
@@ -78,6 +81,8 @@ pub enum Answer {
     Object(Option<Object>),
     /// What a server answered, be it a refusal.
     Reply(Reply),
+    /// What stands in a file.
+    Text(String),
     /// There is no answer, and why: its own outcome, never an empty one.
     Failed(String),
 }

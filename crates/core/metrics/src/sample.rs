@@ -57,14 +57,6 @@ pub enum Error {
         /// The first of them.
         named: Vec<String>,
     },
-    /// This cannot be asked yet.
-    #[error("{what} is not supported yet: {remedy}")]
-    Unsupported {
-        /// What.
-        what: String,
-        /// What to use instead.
-        remedy: String,
-    },
 }
 
 impl Error {

@@ -108,6 +108,7 @@ pub fn outcome(call: &Call, answer: &Answer) -> Result<(), String> {
     let method = match call.method {
         Method::Get => "GET",
         Method::Post => "POST",
+        Method::Put => "PUT",
         Method::Delete => "DELETE",
     };
     match answer {
@@ -120,7 +121,7 @@ pub fn outcome(call: &Call, answer: &Answer) -> Result<(), String> {
             _ => Err(reply.body.chars().take(ANSWER_CHARS_MAX).collect()),
         },
         Answer::Failed(why) => Err(format!("{method} {} {why}", redacted(&call.url))),
-        Answer::Object(_) => Err(format!("{method} {} has no answer", redacted(&call.url))),
+        Answer::Object(_) | Answer::Text(_) => Err(format!("{method} {} has no answer", redacted(&call.url))),
     }
 }
 

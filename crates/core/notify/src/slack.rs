@@ -199,7 +199,7 @@ pub fn heard(answer: &Answer) -> Result<Value, Refusal> {
     let reply = match answer {
         Answer::Reply(reply) => reply,
         Answer::Failed(why) => return Err(unnamed(why.clone())),
-        Answer::Object(_) => return Err(unnamed("there is no answer".to_owned())),
+        Answer::Object(_) | Answer::Text(_) => return Err(unnamed("there is no answer".to_owned())),
     };
     let body: Value = serde_json::from_str(&reply.body).unwrap_or(Value::Null);
     let name = body["error"].as_str().filter(|_| body["ok"] != json!(true));

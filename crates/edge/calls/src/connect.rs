@@ -20,7 +20,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use parking_lot::Mutex;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use tokio::net::TcpStream;
 use tower::{BoxError, Service as _, util::BoxCloneSyncService};
 use url::Url;
@@ -44,6 +47,8 @@ pub(crate) struct Way {
     pub(crate) is_secure: bool,
     /// Any certificate will do.
     pub(crate) insecure: bool,
+    /// Certificates in PEM that are trusted instead of the machine's; empty for those.
+    pub(crate) authority: String,
     /// Through whom.
     pub(crate) proxy: Option<Proxy>,
 }
@@ -108,6 +113,8 @@ fn tls(way: &Way) -> Result<ClientConfig, String> {
         .map_err(|error| error.to_string())?;
     let config = if way.insecure {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+    } else if !way.authority.is_empty() {
+        builder.with_root_certificates(authority(&way.authority)?)
     } else if way.is_secure {
         builder.with_native_roots().map_err(|error| {
             format!("the certificates of this machine cannot be read, and https needs them: {error}")
@@ -116,6 +123,15 @@ fn tls(way: &Way) -> Result<ClientConfig, String> {
         builder.with_root_certificates(RootCertStore::empty())
     };
     Ok(config.with_no_client_auth())
+}
+
+fn authority(pem: &str) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| format!("the authority's certificates: {error}"))?;
+        store.add(certificate).map_err(|error| format!("the authority's certificates: {error}"))?;
+    }
+    if store.is_empty() { Err("the authority has no certificate in PEM".to_owned()) } else { Ok(store) }
 }
 
 /// Opens connections; TLS is laid over them by others.

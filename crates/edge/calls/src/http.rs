@@ -144,11 +144,14 @@ impl Http {
     async fn exchange(&self, call: &Call, hop: &Hop) -> Result<Response<Incoming>, Failure> {
         let proxy = call.proxy.as_deref().filter(|proxy| !proxy.is_empty()).map(Proxy::new);
         let proxy = proxy.transpose().map_err(Failure::lasting)?;
-        let way = Way { is_secure: hop.url.scheme() == "https", insecure: call.insecure, proxy };
+        let is_secure = hop.url.scheme() == "https";
+        let authority = if is_secure { call.authority.clone() } else { String::new() };
+        let way = Way { is_secure, insecure: call.insecure, authority, proxy };
         let client = self.clients.get(&way).map_err(Failure::lasting)?;
         let method = match hop.method {
             Method::Get => http::Method::GET,
             Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
             Method::Delete => http::Method::DELETE,
         };
         let mut request = Request::new(Full::new(hop.body.clone()));
@@ -289,6 +292,7 @@ fn verb(method: Method) -> &'static str {
     match method {
         Method::Get => "Get",
         Method::Post => "Post",
+        Method::Put => "Put",
         Method::Delete => "Delete",
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP requests that planners ask for: web hooks, metric servers, chats.
+//! HTTP requests that planners ask for: web hooks, metric servers, chats; and the controller's own files, such as tokens.
 //!
 //! Property: a call ends, with a reply or with why there is none; a server that hangs takes its own share of the calls
 //! under way and no more; a message that nobody waits for is never in anybody's way; no secret of an address or a header
@@ -10,6 +10,7 @@
 mod address;
 mod connect;
 mod failure;
+mod file;
 mod hosts;
 mod http;
 mod outbox;
@@ -21,6 +22,7 @@ use futures::future::BoxFuture;
 use serin_kernel::{Call, Reply};
 
 pub use crate::http::{Http, Limits};
+pub use file::text;
 pub use outbox::{Hearer, Outbox, Posted};
 
 /// Makes calls.

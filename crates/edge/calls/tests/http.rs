@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use serin_calls::{Caller, Http, Limits};
 use serin_kernel::{Call, Method, Reply};
-use server::{Does, answer, nobody, serve, tls};
+use server::{Does, answer, nobody, serve, tls, tls_with_certificate};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 /// Waits that a test can afford.
@@ -249,4 +249,28 @@ async fn listen() -> (tokio::net::TcpListener, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)
+}
+
+#[tokio::test]
+async fn an_authority_is_trusted_for_its_own_servers_alone() {
+    let (address, certificate) = tls_with_certificate(|_| answer(200, "known")).await;
+    let other = tls_with_certificate(|_| answer(200, "other")).await;
+    let http = http();
+    let call = |address: &str, authority: &str| Call {
+        authority: authority.to_owned(),
+        ..get(format!("https://{address}/"))
+    };
+    assert_eq!(http.call(call(&address, &certificate)).await.unwrap(), replied(200, "known", 1));
+    let both = format!("{}\n{certificate}", other.1);
+    assert_eq!(http.call(call(&address, &both)).await.unwrap(), replied(200, "known", 1));
+    for authority in ["", &other.1] {
+        let why = http.call(call(&address, authority)).await.unwrap_err();
+        assert!(why.contains("tls: failed to verify certificate"), "{why}");
+    }
+    let why = http.call(call(&address, "no certificate")).await.unwrap_err();
+    assert!(why.contains("the authority has no certificate in PEM"), "{why}");
+    let plain = serve(|heard| answer(200, &heard.line)).await;
+    let put =
+        Call { method: Method::Put, authority: certificate, ..get(format!("http://{}/t", plain.address)) };
+    assert_eq!(http.call(put).await.unwrap().body, "PUT /t HTTP/1.1");
 }

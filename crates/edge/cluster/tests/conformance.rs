@@ -163,6 +163,48 @@ async fn a_cluster_sees_its_own_writes_at_once(api: Arc<dyn Api>) {
     stop.cancel();
 }
 
+const DEFINITION: Kind =
+    Kind::cluster("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
+const METRIC: Kind = Kind::namespaced("metrics.keptn.sh", "v1", "KeptnMetric", "keptnmetrics");
+
+/// Objects of kinds that are asked for by name alone: one that is there, one that is not, and a kind that nobody serves.
+async fn what_nobody_watches_is_read_past_the_cache(api: Arc<dyn Api>) {
+    let stop = CancellationToken::new();
+    let cluster = Cluster::new(api.clone(), Settings::new(clock::system()), stop.clone());
+    let key = METRIC.key("default", format!("conformance-metric-{}", std::process::id()));
+    assert_eq!(cluster.read(&key).await, Ok(None), "its kind is not served");
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let definition = json!({
+        "apiVersion": DEFINITION.api_version(), "kind": "CustomResourceDefinition",
+        "metadata": {"name": "keptnmetrics.metrics.keptn.sh"},
+        "spec": {
+            "group": "metrics.keptn.sh", "scope": "Namespaced",
+            "names": {"kind": "KeptnMetric", "plural": "keptnmetrics", "singular": "keptnmetric", "listKind": "KeptnMetricList"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    });
+    let definition_key = DEFINITION.key("", "keptnmetrics.metrics.keptn.sh");
+    call(&*api, &definition_key, Verb::Create(definition)).await.expect("defined");
+    let object = json!({
+        "apiVersion": METRIC.api_version(), "kind": "KeptnMetric",
+        "metadata": {"name": key.name, "namespace": "default"}, "status": {"value": "0.5"},
+    });
+    // A kind is served a moment after it is defined.
+    let created = async {
+        while call(&*api, &key, Verb::Create(object.clone())).await.is_err() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), created).await.expect("the kind is served");
+    let found = cluster.read(&key).await.expect("an answer").expect("an object");
+    assert_eq!(found.value()["status"]["value"], json!("0.5"));
+    assert_eq!(cluster.read(&METRIC.key("default", "another")).await, Ok(None));
+    call(&*api, &definition_key, Verb::Delete(Propagation::Background, Precondition::default()))
+        .await
+        .expect("removed");
+    stop.cancel();
+}
+
 async fn wait(what: &str, test: impl Fn() -> bool) {
     let reached = async {
         while !test() {
@@ -194,5 +236,7 @@ async fn a_kubernetes_conforms() {
         };
         KubeApi::new(Plane::new(options).client())
     };
-    conforms(Arc::new(api)).await;
+    let api = Arc::new(api);
+    conforms(api.clone()).await;
+    what_nobody_watches_is_read_past_the_cache(api).await;
 }

@@ -3,6 +3,7 @@
 //! Ends with 0 when it was told to stop, and with 1 when it could not start or lost its lease.
 
 mod args;
+mod place;
 
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -151,7 +152,7 @@ fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
         cluster_name: args.cluster_name.clone(),
         crosses_namespaces: !args.no_cross_namespace_refs,
         environment,
-        ..Settings::default()
+        place: place::of_this_pod(),
     })
 }
 

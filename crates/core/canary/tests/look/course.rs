@@ -18,6 +18,8 @@ pub(crate) enum Deed {
     Patch,
     /// From now on this is the share of good answers.
     Rate(f64),
+    /// From now on there are no answers to count.
+    NoRate,
     /// From now on a hook answers so: each status once, the last one for good.
     Hook(&'static str, &'static [u16]),
     /// One of these phases is waited for.
@@ -30,7 +32,7 @@ pub(crate) enum Deed {
     Wait(u64),
 }
 
-use Deed::{Asked, Far, Hook, Patch, Phase, Rate, Wait};
+use Deed::{Asked, Far, Hook, NoRate, Patch, Phase, Rate, Wait};
 
 const READY: Deed = Phase(&["Initialized"]);
 const END: Deed = Phase(&["Succeeded", "Failed"]);
@@ -42,6 +44,7 @@ pub(crate) fn deeds(scenario: &str) -> Vec<Deed> {
     let no: &[u16] = &[403];
     match scenario {
         "fail-metric" => vec![READY, Wait(1), Rate(95.5), Patch, END, Wait(22)],
+        "no-values" => vec![READY, Wait(1), NoRate, Patch, END, Wait(22)],
         "fail-prerollout" => vec![Hook("acceptance", &[500]), READY, Wait(1), Patch, END],
         "skip-analysis" => vec![Hook("pre", &[500]), READY, Wait(1), Patch, END],
         "gate-rollout" => vec![
@@ -143,6 +146,10 @@ impl Course {
             }
             Rate(rate) => {
                 cluster.servers.rate = Some(rate);
+                true
+            }
+            NoRate => {
+                cluster.servers.rate = None;
                 true
             }
             Hook(name, answers) => {

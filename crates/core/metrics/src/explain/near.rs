@@ -45,6 +45,7 @@ pub(super) fn values<'a>(wanted: &str, all: impl Iterator<Item = &'a str>) -> St
         near.iter().take(NAMED_MAX).map(|(_, value)| format!("{:?}", excerpt(value))).collect();
     match near.len().saturating_sub(NAMED_MAX) {
         0 => named.join(" or "),
+        1 => format!("{} or 1 other", named.join(", ")),
         more => format!("{} or one of {more} others", named.join(", ")),
     }
 }

@@ -1,17 +1,22 @@
 //! Amazon `CloudWatch`. The query is the list of a `GetMetricData` in JSON; every request is signed.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use ring::{digest, hmac};
 use serde_json::{Value, json};
-use serin_kernel::{Answer, Call, Method, Moment, Question};
+use serin_kernel::{Answer, Call, Method, Moment};
 
-use super::http::{accepted, call, header, json as parsed, refusal, reply, window};
+use super::http::{call, header, json as parsed, refusal, window};
+use super::talk::{Stop, Talk, tell};
 use super::{Amazon, Inquiry, Keys, Step, list, number, only};
 use crate::sample::excerpt;
 use crate::{Error, Sample};
 
 /// The newest points that are wanted.
 const POINTS_MAX: u32 = 20;
+/// The machine is near, or it is not there.
+const TIMEOUT_OF_MACHINE: Duration = Duration::from_secs(1);
 /// As Flagger asks again.
 const RETRIES: u32 = 3;
 
@@ -29,14 +34,11 @@ pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<
     }
     let body =
         json!({"EndTime": to, "MaxDatapoints": POINTS_MAX, "MetricDataQueries": queries, "StartTime": from});
-    let (keys, asked) = match keys(inquiry, answers)? {
-        Step::Ask(question) => return Ok(Step::Ask(question)),
-        Step::Done(done) => done,
-    };
-    match reply(answers, asked)? {
-        None => Ok(Step::Ask(Question::Call(signed(inquiry, &keys, body.to_string())?))),
-        Some(reply) => read(accepted(reply)?).map(Step::Done),
-    }
+    tell(answers, |talk| {
+        let keys = keys(inquiry, talk)?;
+        let call = signed(inquiry, &keys, body.to_string())?;
+        Ok(read(talk.body(call)?)?)
+    })
 }
 
 fn read(body: &str) -> Result<Sample, Error> {
@@ -44,6 +46,10 @@ fn read(body: &str) -> Result<Sample, Error> {
     let results = list(&answer, "MetricDataResults")?;
     let name = |result: &Value| result["Label"].as_str().or(result["Id"].as_str()).unwrap_or("?").to_owned();
     let Some(result) = only(results, name)? else { return Ok(Sample::none()) };
+    // A result that could not be had has no values either, which is not the same as none.
+    if let Some(status @ ("InternalError" | "Forbidden")) = result["StatusCode"].as_str() {
+        return Err(Error::Refused(excerpt(&format!("{status}: {}", result["Messages"]))));
+    }
     match list(result, "Values")?.first() {
         None => Ok(Sample::none()),
         Some(value) => number(value, "MetricDataResults[0].Values[0]").map(Sample::of),
@@ -52,53 +58,90 @@ fn read(body: &str) -> Result<Sample, Error> {
 
 /// An empty request is refused by one who would have answered another.
 pub(super) fn online(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<()>, Error> {
-    let (keys, asked) = match keys(inquiry, answers)? {
-        Step::Ask(question) => return Ok(Step::Ask(question)),
-        Step::Done(done) => done,
-    };
-    let Some(reply) = reply(answers, asked)? else {
-        return Ok(Step::Ask(Question::Call(signed(inquiry, &keys, "{}".to_owned())?)));
-    };
-    let is_of_keys = ["Token", "Signature", "AccessDenied", "Unrecognized", "Auth"]
-        .iter()
-        .any(|word| reply.body.contains(word));
-    if reply.status == 400 && !is_of_keys { Ok(Step::Done(())) } else { Err(refusal(reply)) }
+    tell(answers, |talk| {
+        let keys = keys(inquiry, talk)?;
+        let reply = talk.call(signed(inquiry, &keys, "{}".to_owned())?)?;
+        let is_of_keys = ["Token", "Signature", "AccessDenied", "Unrecognized", "Auth"]
+            .iter()
+            .any(|word| reply.body.contains(word));
+        if reply.status == 400 && !is_of_keys { Ok(()) } else { Err(refusal(reply).into()) }
+    })
 }
 
-/// The keys, and how many questions they took.
-fn keys(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<(Keys, usize)>, Error> {
+/// The keys, from wherever the surroundings have them.
+fn keys(inquiry: &Inquiry<'_>, talk: &mut Talk<'_>) -> Result<Keys, Stop> {
     let region = region(inquiry)?;
-    let question = match &inquiry.place.amazon {
+    match &inquiry.place.amazon {
         None => {
             let remedy = "this controller has no credentials for Amazon: give its service account a role, or set \
                           AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-            return Err(Error::field("spec.provider.type", remedy));
+            Err(Error::field("spec.provider.type", remedy).into())
         }
-        Some(Amazon::Keys(keys)) => return Ok(Step::Done((keys.clone(), 0))),
+        Some(Amazon::Keys(keys)) => Ok(keys.clone()),
         Some(Amazon::WebIdentity { role, token }) => {
+            let token = talk.token(token)?;
             let query = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("Action", "AssumeRoleWithWebIdentity")
                 .append_pair("RoleArn", role)
                 .append_pair("RoleSessionName", "serin")
                 .append_pair("Version", "2011-06-15")
-                .append_pair("WebIdentityToken", token.trim())
+                .append_pair("WebIdentityToken", &token)
                 .finish();
             let mut call = call(Method::Post, format!("https://sts.{region}.{}/", domain(region)));
             header(&mut call, "Content-Type", "application/x-www-form-urlencoded");
             header(&mut call, "Accept", "application/json");
             call.body = query.into();
-            call
+            Ok(given(talk.body(call)?)?)
         }
         Some(Amazon::Agent { url, token }) => {
             let mut call = call(Method::Get, url.clone());
-            if !token.is_empty() {
-                header(&mut call, "Authorization", token.trim());
+            if let Some(token) = token {
+                header(&mut call, "Authorization", talk.token(token)?);
             }
-            call
+            Ok(given(talk.body(call)?)?)
         }
+        Some(Amazon::Machine { url }) => of_machine(url, talk),
+    }
+}
+
+/// The keys of the machine's role, in three calls: for a token, for the role's name, and for the keys.
+fn of_machine(url: &str, talk: &mut Talk<'_>) -> Result<Keys, Stop> {
+    let roles = "latest/meta-data/iam/security-credentials/";
+    let at = |method, path: &str| {
+        let mut call = call(method, format!("{}/{path}", url.trim_end_matches('/')));
+        call.timeout = TIMEOUT_OF_MACHINE;
+        call
     };
-    let Some(reply) = reply(answers, 0)? else { return Ok(Step::Ask(Question::Call(question))) };
-    let answer = parsed(accepted(reply)?)?;
+    let mut first = at(Method::Put, "latest/api/token");
+    header(&mut first, "X-aws-ec2-metadata-token-ttl-seconds", "60");
+    // What is no machine of Amazon's, or does not let pods ask, does not answer this one.
+    let token = talk.body(first).map_err(|stop| match stop {
+        Stop::Wrong(why) => {
+            let remedy = format!(
+                "this controller has no credentials for Amazon, and its machine gives none ({why}): give its service \
+                 account a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            );
+            Stop::Wrong(Error::field("spec.provider.type", remedy))
+        }
+        ask @ Stop::Ask(_) => ask,
+    })?;
+    let mut with_token = |path: &str| {
+        let mut call = at(Method::Get, path);
+        header(&mut call, "X-aws-ec2-metadata-token", token);
+        talk.body(call)
+    };
+    let role = with_token(roles)?.lines().next().unwrap_or_default().trim();
+    if role.is_empty() || role.contains(['/', '?', '#', '%', ' ']) {
+        let remedy =
+            "the machine has no role: give its instance profile one that may cloudwatch:GetMetricData";
+        return Err(Error::field("spec.provider.type", remedy).into());
+    }
+    Ok(given(with_token(&format!("{roles}{role}"))?)?)
+}
+
+/// The keys in an answer: of the machine and of an agent as they are, of the token service wrapped.
+fn given(body: &str) -> Result<Keys, Error> {
+    let answer = parsed(body)?;
     let given = answer
         .pointer("/AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/Credentials")
         .unwrap_or(&answer);
@@ -106,16 +149,16 @@ fn keys(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<(Keys, usize)>
         let found = names.iter().find_map(|name| given[*name].as_str());
         found.map(str::to_owned).ok_or_else(|| Error::Unreadable(format!("credentials without {}", names[0])))
     };
-    let keys = Keys {
+    Ok(Keys {
         id: text(["AccessKeyId", "AccessKeyId"])?,
         secret: text(["SecretAccessKey", "SecretAccessKey"])?,
         session: text(["SessionToken", "Token"])?,
-    };
-    Ok(Step::Done((keys, 1)))
+    })
 }
 
 fn region<'a>(inquiry: &Inquiry<'a>) -> Result<&'a str, Error> {
-    let region = inquiry.provider.region.trim();
+    let own = inquiry.provider.region.trim();
+    let region = if own.is_empty() { inquiry.place.region.trim() } else { own };
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if region.is_empty() || !region.chars().all(is_word) {
         return Err(Error::field(

@@ -27,7 +27,7 @@ fn with_keys(mut call: Call, inquiry: &Inquiry<'_>) -> Result<Call, Error> {
 /// The first point of the one series, which is the oldest, as Flagger takes it.
 pub(super) fn read(body: &str) -> Result<Sample, Error> {
     let answer = json(body)?;
-    if let Some(error) = answer["error"].as_str() {
+    if let Some(error) = answer["error"].as_str().filter(|error| !error.is_empty()) {
         return Err(Error::Refused(crate::sample::excerpt(error)));
     }
     let name = |series: &serde_json::Value| series["scope"].as_str().unwrap_or("?").to_owned();

@@ -1,19 +1,34 @@
 //! The external metrics API of Kubernetes.
 
-use serin_kernel::{Call, Method, Reply};
+use serin_kernel::{Answer, Call, Method, Reply};
 use serin_lang::quantity::Quantity;
 
 use super::http::{accepted, call, endpoint, header, json, refusal};
-use super::{Inquiry, list, only};
+use super::talk::{Stop, Talk, tell};
+use super::{Inquiry, Step, list, only};
 use crate::sample::excerpt;
 use crate::{Error, Sample};
 
 /// Of one.
 const NANOS: f64 = 1e9;
 
-/// `[namespace/]metric[?labelSelector=...]`.
-pub(super) fn ask(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
-    let query = inquiry.query.trim();
+pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Sample>, Error> {
+    let (namespace, metric, selector) = parts(inquiry.query.trim())?;
+    tell(answers, |talk| {
+        let call = metric_at(inquiry, talk, namespace, metric, selector)?;
+        Ok(read(talk.body(call)?)?)
+    })
+}
+
+pub(super) fn online(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<()>, Error> {
+    tell(answers, |talk| {
+        let call = metric_at(inquiry, talk, "kube-system", "dummy-metric", "")?;
+        Ok(greeted(talk.call(call)?)?)
+    })
+}
+
+/// The namespace, the metric and what selects its series, of `[namespace/]metric[?labelSelector=...]`.
+fn parts(query: &str) -> Result<(&str, &str, &str), Error> {
     let (path, selector) = query.split_once('?').unwrap_or((query, ""));
     let (namespace, metric) = path.split_once('/').unwrap_or(("default", path));
     let is_name =
@@ -22,25 +37,36 @@ pub(super) fn ask(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
         let remedy = format!("{query:?} is not [namespace/]metric[?labelSelector=...]: write it so");
         return Err(Error::field("spec.query", excerpt(&remedy)));
     }
-    metric_at(inquiry, namespace, metric, selector)
+    Ok((namespace, metric, selector))
 }
 
-fn metric_at(inquiry: &Inquiry<'_>, namespace: &str, metric: &str, selector: &str) -> Result<Call, Error> {
+fn metric_at(
+    inquiry: &Inquiry<'_>,
+    talk: &mut Talk<'_>,
+    namespace: &str,
+    metric: &str,
+    selector: &str,
+) -> Result<Call, Stop> {
     let path = format!("/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{metric}");
-    let cluster = inquiry.place.cluster.as_ref();
-    let mut url = endpoint(inquiry, cluster.map(|cluster| &*cluster.address), &path)?;
+    // The controller's own token and authority are for its own API server alone.
+    let own = inquiry.place.cluster.as_ref().filter(|_| inquiry.provider.address.trim().is_empty());
+    let mut url = endpoint(inquiry, own.map(|cluster| &*cluster.address), &path)?;
     url.set_query((!selector.is_empty()).then_some(selector));
     let mut call = call(Method::Get, url);
     call.insecure = inquiry.provider.insecure_skip_verify;
-    // The controller's own token is for its own API server alone.
-    let own = cluster.filter(|_| inquiry.provider.address.trim().is_empty()).map(|cluster| &*cluster.token);
-    if let Some(token) = inquiry.secret_text_if_any("token").or(own) {
-        header(&mut call, "Authorization", format!("Bearer {}", token.trim()));
+    call.authority = own.map(|cluster| cluster.authority.clone()).unwrap_or_default();
+    let token = match (inquiry.secret_text_if_any("token"), own) {
+        (Some(token), _) => Some(token.trim().to_owned()),
+        (None, Some(own)) => Some(talk.token(&own.token)?),
+        (None, None) => None,
+    };
+    if let Some(token) = token {
+        header(&mut call, "Authorization", format!("Bearer {token}"));
     }
     Ok(call)
 }
 
-pub(super) fn read(body: &str) -> Result<Sample, Error> {
+fn read(body: &str) -> Result<Sample, Error> {
     let answer = json(body)?;
     let Some(item) = only(list(&answer, "items")?, |item| item["metricLabels"].to_string())? else {
         return Ok(Sample::none());
@@ -55,12 +81,8 @@ pub(super) fn read(body: &str) -> Result<Sample, Error> {
         .map_err(|error| Error::Unreadable(format!("items[0].value: {}", excerpt(&error.to_string()))))
 }
 
-pub(super) fn greet(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
-    metric_at(inquiry, "kube-system", "dummy-metric", "")
-}
-
 /// That there is no such metric is an answer of one who would know.
-pub(super) fn greeted(reply: &Reply) -> Result<(), Error> {
+fn greeted(reply: &Reply) -> Result<(), Error> {
     let is_status = || json(&reply.body).is_ok_and(|answer| answer["kind"] == "Status");
     match reply.status {
         404 if is_status() => Ok(()),

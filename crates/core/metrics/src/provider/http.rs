@@ -22,7 +22,7 @@ pub(crate) fn reply(answers: &[Answer], at: usize) -> Result<Option<&Reply>, Err
         None => Ok(None),
         Some(Answer::Reply(reply)) => Ok(Some(reply)),
         Some(Answer::Failed(why)) => Err(Error::Unanswered(excerpt(why))),
-        Some(Answer::Object(_)) => Err(Error::Unanswered("a call was answered with an object".to_owned())),
+        Some(_) => Err(Error::Unanswered("a call has no answer of a server".to_owned())),
     }
 }
 
@@ -47,8 +47,9 @@ pub(super) fn call(method: Method, url: impl Into<String>) -> Call {
     Call { timeout: TIMEOUT, ..Call::new(method, url) }
 }
 
-pub(super) fn header(call: &mut Call, name: &str, value: impl Into<String>) {
-    call.headers.push((name.to_owned(), value.into()));
+/// Adds a header. Secrets are written with an editor, which ends them with a line; a value cannot have one.
+pub(super) fn header(call: &mut Call, name: &str, value: impl AsRef<str>) {
+    call.headers.push((name.to_owned(), value.as_ref().trim().to_owned()));
 }
 
 /// The value of a header for a user with a password.

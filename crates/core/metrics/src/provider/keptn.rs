@@ -1,46 +1,145 @@
 //! Keptn, by its objects in the cluster.
 
-use serin_kernel::{Answer, Kind, Question};
+use serde_json::{Value, json};
+use serin_kernel::{Answer, Kind, Method};
+use serin_lang::duration::GoDuration;
 
-use super::{Inquiry, Step, number};
+use super::http::{accepted, call, header, json as parsed};
+use super::talk::{Stop, Talk, tell};
+use super::{Cluster, Inquiry, Step, number};
 use crate::sample::excerpt;
 use crate::{Error, Sample};
 
-const METRIC: Kind = Kind::namespaced("metrics.keptn.sh", "v1", "KeptnMetric", "keptnmetrics");
+/// The versions that Keptn has served its objects in, the newest first; each of them is asked for until one is there.
+const METRICS: [Kind; 2] = [
+    Kind::namespaced("metrics.keptn.sh", "v1", "KeptnMetric", "keptnmetrics"),
+    Kind::namespaced("metrics.keptn.sh", "v1beta1", "KeptnMetric", "keptnmetrics"),
+];
+const VERSIONS_OF_ANALYSIS: [&str; 2] = ["v1", "v1beta1"];
+/// How long an analysis may take, in watches of a second each.
+const WATCHES_MAX: usize = 10;
 
-/// `keptnmetric/namespace/name`. An `analysis/...` would be created, waited for and removed, which no question does.
 pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Sample>, Error> {
     let query = inquiry.query.trim().to_lowercase();
-    let parts: Vec<&str> = query.split('/').collect();
-    let (namespace, name) = match parts[..] {
-        ["keptnmetric", namespace, name] if !namespace.is_empty() && !name.is_empty() => (namespace, name),
-        ["analysis", ..] => {
-            let remedy = "use keptnmetric/namespace/name, and limits of the Canary".to_owned();
-            return Err(Error::Unsupported {
-                what: format!("the query {:?} to keptn", excerpt(&query)),
-                remedy,
-            });
+    let parts: Vec<&str> = query.splitn(5, '/').collect();
+    match parts[..] {
+        ["keptnmetric", namespace, name] if is_name(namespace) && is_name(name) => {
+            tell(answers, |talk| metric(talk, namespace, name))
+        }
+        ["analysis", namespace, name, recent, ref arguments @ ..] if is_name(namespace) && is_name(name) => {
+            let spec = analysis(name, recent, arguments.first().copied().unwrap_or_default())?;
+            let cluster = inquiry.place.cluster.as_ref().ok_or_else(|| {
+                let remedy = "an analysis is made with the token of the controller's service account, and there is none: \
+                              run the controller in a pod, or use keptnmetric/namespace/name";
+                Error::field("spec.query", remedy)
+            })?;
+            tell(answers, |talk| analyse(talk, cluster, (namespace, name), &spec))
         }
         _ => {
-            let remedy = format!("{:?} is not keptnmetric/namespace/name: write it so", excerpt(&query));
-            return Err(Error::field("spec.query", remedy));
+            let remedy = format!(
+                "{:?} is neither keptnmetric/namespace/name nor analysis/namespace/name/duration/key=value;...: write it so",
+                excerpt(&query)
+            );
+            Err(Error::field("spec.query", remedy))
         }
-    };
-    match answers.first() {
-        None => Ok(Step::Ask(Question::Read(METRIC.key(namespace, name)))),
-        Some(Answer::Object(Some(object))) => {
-            let whole = object.value();
-            match &whole["status"]["value"] {
-                serde_json::Value::Null => Ok(Step::Done(Sample::none())),
-                serde_json::Value::String(text) if text.is_empty() => Ok(Step::Done(Sample::none())),
-                value => Ok(Step::Done(Sample::of(number(value, "status.value")?))),
-            }
-        }
-        Some(Answer::Object(None)) => {
-            let remedy = format!("there is no KeptnMetric {name} in {namespace}: create it");
-            Err(Error::field("spec.query", excerpt(&remedy)))
-        }
-        Some(Answer::Failed(why)) => Err(Error::Unanswered(excerpt(why))),
-        Some(Answer::Reply(_)) => Err(Error::Unanswered("an object was answered with a reply".to_owned())),
     }
+}
+
+/// What Kubernetes takes for a name, and an address for a part of its path.
+fn is_name(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(is_letter)
+}
+
+fn metric(talk: &mut Talk<'_>, namespace: &str, name: &str) -> Result<Sample, Stop> {
+    for kind in METRICS {
+        let Some(object) = talk.object(kind.key(namespace, name))? else { continue };
+        let whole = object.value();
+        return Ok(match &whole["status"]["value"] {
+            Value::Null => Sample::none(),
+            Value::String(text) if text.is_empty() => Sample::none(),
+            value => Sample::of(number(value, "status.value")?),
+        });
+    }
+    let remedy = format!("there is no KeptnMetric {name} in {namespace}: create it");
+    Err(Error::field("spec.query", excerpt(&remedy)).into())
+}
+
+/// What an Analysis is made with.
+fn analysis(definition: &str, recent: &str, arguments: &str) -> Result<Value, Error> {
+    let wrong = |what: &str, remedy: &str| Error::field("spec.query", excerpt(&format!("{what:?} {remedy}")));
+    if GoDuration::parse(recent).is_err() {
+        return Err(wrong(recent, "is no duration: write one such as 1m"));
+    }
+    let mut args = serde_json::Map::new();
+    for pair in arguments.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| wrong(pair, "is no argument: write key=value;key=value"))?;
+        args.insert(key.trim().to_owned(), value.trim().into());
+    }
+    Ok(json!({"analysisDefinition": {"name": definition}, "args": args, "timeframe": {"recent": recent}}))
+}
+
+/// Has an Analysis carried out and takes it away again: one when it passes, else zero.
+fn analyse(
+    talk: &mut Talk<'_>,
+    cluster: &Cluster,
+    (namespace, definition): (&str, &str),
+    spec: &Value,
+) -> Result<Sample, Stop> {
+    let bearer = format!("Bearer {}", talk.token(&cluster.token)?);
+    let to_cluster = |method, url: &str| {
+        let mut call = call(method, url);
+        header(&mut call, "Authorization", &bearer);
+        call.authority.clone_from(&cluster.authority);
+        call
+    };
+    let mut created = None;
+    for version in VERSIONS_OF_ANALYSIS {
+        let list = format!(
+            "{}/apis/metrics.keptn.sh/{version}/namespaces/{namespace}/analyses",
+            cluster.address.trim_end_matches('/')
+        );
+        let object = json!({
+            "apiVersion": format!("metrics.keptn.sh/{version}"), "kind": "Analysis",
+            "metadata": {"generateName": format!("{definition}-"), "namespace": namespace}, "spec": spec,
+        });
+        let mut create = to_cluster(Method::Post, &list);
+        header(&mut create, "Content-Type", "application/json");
+        create.body = object.to_string().into();
+        let reply = talk.call(create)?;
+        if reply.status != 404 {
+            created = Some((list, accepted(reply)?));
+            break;
+        }
+    }
+    let Some((list, object)) = created else {
+        let remedy = "this cluster has no Analysis of metrics.keptn.sh: install Keptn's metrics operator";
+        return Err(Error::field("spec.query", remedy).into());
+    };
+    let object = parsed(object)?;
+    let name = object["metadata"]["name"].as_str().filter(|name| is_name(name));
+    let name = name.ok_or_else(|| Error::Unreadable("the Analysis has no name".to_owned()))?;
+    let mut passed = None;
+    for _ in 0..WATCHES_MAX {
+        let watch = format!("{list}?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3D{name}");
+        passed = completed(talk.body(to_cluster(Method::Get, &watch))?);
+        if passed.is_some() {
+            break;
+        }
+    }
+    talk.call(to_cluster(Method::Delete, &format!("{list}/{name}")))?;
+    match passed {
+        Some(passed) => Ok(Sample::Value(if passed { 1.0 } else { 0.0 })),
+        None => {
+            Err(Error::Unanswered(format!("Analysis {name} is not completed after {WATCHES_MAX} s")).into())
+        }
+    }
+}
+
+/// Whether the object of the last event of a watch has passed; none while it is not completed.
+fn completed(events: &str) -> Option<bool> {
+    let event: Value = serde_json::from_str(events.lines().rfind(|line| !line.trim().is_empty())?).ok()?;
+    let status = &event["object"]["status"];
+    (status["state"] == "Completed").then(|| status["pass"] == true)
 }

@@ -1,8 +1,8 @@
 //! Metric providers: a query to the calls of one kind of server, and its answers to a sample.
 //!
 //! Property: [`measure`] and [`online`] are machines without memory. They are given the answers so far and say what is
-//! asked next, or what came out; equal arguments give equal steps. Most servers are asked once; one whose credentials
-//! have to be fetched first is asked twice.
+//! asked next, or what came out; equal arguments give equal steps. Most servers are asked once; those whose credentials
+//! have to be fetched first, or whose answer takes its time, are asked several times, which is a [`talk`].
 //!
 //! Where Flagger is known to read an answer wrongly, this does not: several series are an error that names them, nothing
 //! found is never zero, whole numbers are numbers, and a header is sent once.
@@ -19,8 +19,11 @@ mod newrelic;
 pub(crate) mod prometheus;
 mod splunk;
 mod stackdriver;
+mod talk;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -63,8 +66,19 @@ pub struct Secret {
 pub struct Place {
     /// Credentials for Amazon.
     pub amazon: Option<Amazon>,
-    /// The API server with the controller's own token, for the external metrics API.
+    /// Amazon's region of those templates that name none: `AWS_REGION` or `AWS_DEFAULT_REGION`.
+    pub region: String,
+    /// The API server with the controller's own token, for the external metrics API and for Keptn.
     pub cluster: Option<Cluster>,
+}
+
+/// A token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// Itself.
+    Text(String),
+    /// The path of the file in which it stands. It is renewed there, so that it is read each time.
+    File(String),
 }
 
 /// Credentials for Amazon, as the environment of a pod has them.
@@ -72,19 +86,24 @@ pub struct Place {
 pub enum Amazon {
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
     Keys(Keys),
-    /// A role for a service account: `AWS_ROLE_ARN` and the text of `AWS_WEB_IDENTITY_TOKEN_FILE`.
+    /// A role for a service account: `AWS_ROLE_ARN` and `AWS_WEB_IDENTITY_TOKEN_FILE`.
     WebIdentity {
         /// The role.
         role: String,
         /// The token.
-        token: String,
+        token: Token,
     },
-    /// An agent that gives keys: `AWS_CONTAINER_CREDENTIALS_FULL_URI` and the text of its token file.
+    /// An agent that gives keys: `AWS_CONTAINER_CREDENTIALS_FULL_URI` or `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`.
     Agent {
         /// Its address.
         url: String,
-        /// Its token; it may be empty.
-        token: String,
+        /// Its token, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
+        token: Option<Token>,
+    },
+    /// The machine, by its server of metadata (version 2), where the environment has nothing.
+    Machine {
+        /// The server's address.
+        url: String,
     },
 }
 
@@ -104,8 +123,10 @@ pub struct Keys {
 pub struct Cluster {
     /// Its address.
     pub address: String,
+    /// Certificates in PEM that its own must come from; empty for those that the machine trusts.
+    pub authority: String,
     /// A token for it.
-    pub token: String,
+    pub token: Token,
 }
 
 /// What comes next.
@@ -178,12 +199,6 @@ fn dialect(kind: Option<MetricProviderKind>) -> Dialect {
         Some(MetricProviderKind::Splunk) => {
             Dialect { ask: splunk::ask, read: splunk::read, greet: splunk::greet, greeted }
         }
-        Some(MetricProviderKind::ExternalMetrics) => Dialect {
-            ask: external::ask,
-            read: external::read,
-            greet: external::greet,
-            greeted: external::greeted,
-        },
         _ => Dialect {
             ask: prometheus::ask,
             read: prometheus::read,
@@ -203,6 +218,7 @@ pub fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Sample>
         Some(MetricProviderKind::CloudWatch) => cloudwatch::measure(inquiry, answers),
         Some(MetricProviderKind::Stackdriver) => stackdriver::measure(inquiry, answers),
         Some(MetricProviderKind::Keptn) => keptn::measure(inquiry, answers),
+        Some(MetricProviderKind::ExternalMetrics) => external::measure(inquiry, answers),
         kind => {
             let dialect = dialect(kind);
             match reply(answers, 0)? {
@@ -222,6 +238,7 @@ pub fn online(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<()>, Err
     match inquiry.provider.provider_kind() {
         Some(MetricProviderKind::CloudWatch) => cloudwatch::online(inquiry, answers),
         Some(MetricProviderKind::Stackdriver) => stackdriver::online(inquiry, answers),
+        Some(MetricProviderKind::ExternalMetrics) => external::online(inquiry, answers),
         // The API server is there, or nothing would be.
         Some(MetricProviderKind::Keptn) => Ok(Step::Done(())),
         kind => {

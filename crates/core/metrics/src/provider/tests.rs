@@ -40,8 +40,9 @@ fn provider(kind: &str, address: &str) -> MetricTemplateProvider {
 
 fn place() -> Place {
     let keys = Keys { id: "AK".into(), secret: "SK".into(), session: "ST".into() };
-    let cluster = Cluster { address: "https://10.0.0.1".into(), token: "own".into() };
-    Place { amazon: Some(Amazon::Keys(keys)), cluster: Some(cluster) }
+    let token = Token::Text("own".into());
+    let cluster = Cluster { address: "https://10.0.0.1".into(), authority: "PEM".into(), token };
+    Place { amazon: Some(Amazon::Keys(keys)), region: String::new(), cluster: Some(cluster) }
 }
 
 /// What is measured with the answers given so far.
@@ -340,14 +341,10 @@ fn what_is_missing_must_be_named_with_a_remedy() {
         ("externalmetrics", "http://e", None, "", "a/b/c", "spec.query"),
         ("externalmetrics", "http://e", None, "", "../x", "spec.query"),
         ("keptn", "", None, "", "metric/a/b", "spec.query"),
-        (
-            "keptn",
-            "",
-            None,
-            "",
-            "analysis/ns/a/1m/k=v",
-            "is not supported yet: use keptnmetric/namespace/name",
-        ),
+        ("keptn", "", None, "", "keptnmetric/a/../b", "spec.query"),
+        ("keptn", "", None, "", "analysis/ns/a/soon/k=v", "\"soon\" is no duration"),
+        ("keptn", "", None, "", "analysis/ns/a/1m/k", "\"k\" is no argument: write key=value"),
+        ("keptn", "", None, "", "analysis/ns/a/1m/k=v", "run the controller in a pod, or use keptnmetric"),
     ] {
         let have = error(kind, address, secret, interval, query);
         assert!(have.contains(wanted), "{kind}: {have}");
@@ -377,10 +374,8 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
     let answer = replied(200, r#"{"MetricDataResults":[{"Id":"e1","Values":[0.25,9]}]}"#);
     assert_eq!(step(&provider, query, &[answer]), Ok(Step::Done(Sample::Value(0.25))));
 
-    let place = Place {
-        amazon: Some(Amazon::WebIdentity { role: "arn:r".into(), token: "t\n".into() }),
-        cluster: None,
-    };
+    let amazon = Some(Amazon::WebIdentity { role: "arn:r".into(), token: Token::File("/var/token".into()) });
+    let place = Place { amazon, ..Place::default() };
     let inquiry = Inquiry {
         provider: &provider,
         secret: None,
@@ -389,7 +384,10 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
         interval: "1m",
         now: Moment::EPOCH,
     };
-    let first = asked(measure(&inquiry, &[]));
+    let file = Question::File("/var/token".into());
+    assert_eq!(measure(&inquiry, &[]), Ok(Step::Ask(file)), "it is renewed in place");
+    let token = Answer::Text("t\n".into());
+    let first = asked(measure(&inquiry, std::slice::from_ref(&token)));
     assert_eq!(first.url, "https://sts.eu-central-1.amazonaws.com/");
     assert!(
         first.body.text().contains("RoleArn=arn%3Ar") && first.body.text().ends_with("WebIdentityToken=t"),
@@ -397,14 +395,13 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
         first.body
     );
     let keys = r#"{"AssumeRoleWithWebIdentityResponse":{"AssumeRoleWithWebIdentityResult":{"Credentials":{"AccessKeyId":"A","SecretAccessKey":"S","SessionToken":"T"}}}}"#;
-    let second = asked(measure(&inquiry, &[replied(200, keys)]));
+    let second = asked(measure(&inquiry, &[token.clone(), replied(200, keys)]));
     assert!(second.headers.contains(&("X-Amz-Security-Token".to_owned(), "T".to_owned())));
-    assert!(measure(&inquiry, &[replied(200, "{}")]).is_err());
-    let refused =
-        online(&inquiry, &[replied(200, keys), replied(400, r#"{"__type":"UnrecognizedClientException"}"#)]);
-    assert!(refused.is_err());
-    let there = online(&inquiry, &[replied(200, keys), replied(400, r#"{"__type":"ValidationError"}"#)]);
-    assert_eq!(there, Ok(Step::Done(())));
+    assert!(measure(&inquiry, &[token.clone(), replied(200, "{}")]).is_err());
+    let answers =
+        |kind: &str| [token.clone(), replied(200, keys), replied(400, &format!(r#"{{"__type":"{kind}"}}"#))];
+    assert!(online(&inquiry, &answers("UnrecognizedClientException")).is_err());
+    assert_eq!(online(&inquiry, &answers("ValidationError")), Ok(Step::Done(())));
 }
 
 #[test]
@@ -440,24 +437,6 @@ fn google_is_asked_for_a_token_first() {
 }
 
 #[test]
-fn keptn_is_read_from_its_object() {
-    let provider = provider("keptn", "");
-    let asked = step(&provider, "KeptnMetric/Shop/latency", &[]);
-    let Ok(Step::Ask(Question::Read(key))) = asked else { panic!("{asked:?}") };
-    assert_eq!((key.namespace.as_str(), key.name.as_str()), ("shop", "latency"));
-    let object = |value: &str| {
-        let value = json!({"apiVersion": "metrics.keptn.sh/v1", "kind": "KeptnMetric",
-            "metadata": {"name": "latency", "namespace": "shop"}, "status": {"value": value}});
-        Answer::Object(Some(Object::new(key.kind, &value).unwrap()))
-    };
-    let sample = |value: &str| step(&provider, "keptnmetric/shop/latency", &[object(value)]);
-    assert_eq!(sample("1.5"), Ok(Step::Done(Sample::Value(1.5))));
-    assert_eq!(sample(""), Ok(Step::Done(Sample::none())));
-    assert!(sample("much").is_err());
-    assert!(step(&provider, "keptnmetric/shop/latency", &[Answer::Object(None)]).is_err());
-}
-
-#[test]
 fn whether_a_server_is_there_is_asked_of_each() {
     let (secret, place) = (secret(), place());
     for (kind, path, good, bad) in [
@@ -473,7 +452,12 @@ fn whether_a_server_is_there_is_asked_of_each() {
         ("influxdb", "/api/v2/query?org=o", "", ""),
         ("dynatrace", "/api/v2/metrics?pageSize=1", "{}", ""),
         ("splunk", "/v2/metric?limit=1", "{}", ""),
-        ("externalmetrics", "/namespaces/kube-system/dummy-metric", "{}", ""),
+        (
+            "externalmetrics",
+            "/namespaces/kube-system/dummy-metric",
+            r#"{"kind":"ExternalMetricValueList"}"#,
+            "",
+        ),
     ] {
         let provider = provider(kind, "http://m:1");
         let inquiry = Inquiry {

@@ -99,6 +99,13 @@ pub(crate) async fn serve(told: impl Fn(&Heard) -> Does + Send + Sync + 'static)
 
 /// The same over TLS, with a certificate that nobody signed.
 pub(crate) async fn tls(told: impl Fn(&Heard) -> Does + Send + Sync + 'static) -> String {
+    tls_with_certificate(told).await.0
+}
+
+/// The same, and its certificate.
+pub(crate) async fn tls_with_certificate(
+    told: impl Fn(&Heard) -> Does + Send + Sync + 'static,
+) -> (String, String) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -120,7 +127,7 @@ pub(crate) async fn tls(told: impl Fn(&Heard) -> Does + Send + Sync + 'static) -
             tokio::spawn(talk(stream, 0, log.clone(), told.clone()));
         }
     });
-    format!("localhost:{port}")
+    (format!("localhost:{port}"), made.cert.pem())
 }
 
 async fn talk(
