@@ -12,6 +12,7 @@
 #   judge        judge.sh: serin judge with data from a real Prometheus
 #   chart        chart.sh: the chart with Flagger's values, rendered and installed
 #   flagger      flagger.sh: every scenario that was recorded of Flagger (needs the recordings beside the repository)
+#   metrics      metrics.sh: what Canaries measure, on a real Prometheus: every query that is built in
 #   gate         gate.sh: what the gate reads from a real Prometheus is what was shown, and it passes, fails and holds on it
 # One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
 # other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
@@ -20,7 +21,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story chart flagger w2 judge gate)
+PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story chart flagger w2 judge metrics gate)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -76,6 +77,7 @@ for part in "$@"; do
     flagger) plane_up plane && ./flagger.sh "$PLANE" "$RUN/flagger" ;;
     w2) ./w2.sh "$RUN/w2" ;;
     judge) ./judge.sh "$RUN/judge" ;;
+    metrics) ./metrics.sh "$RUN/metrics" ;;
     gate) ./gate.sh "$RUN/gate" ;;
   esac || failed+=("$part")
   plane_down

@@ -8,6 +8,7 @@
 //! - [`controller`]: the process under test.
 //! - [`kubectl`]: kubectl, as a user has it.
 //! - [`mirror`]: what is in a scenario's namespace, kept by watches, so that waiting is never polling.
+//! - [`prometheus`]: a real Prometheus, where one is asked.
 //! - [`stage`]: the words that scenarios are written in.
 //! - [`scenarios`]: the table of scenarios of Rollouts, with the number that each has in the specification.
 //! - [`canaries`]: that of Canaries, with the words that are theirs.
@@ -23,6 +24,7 @@ pub mod fixture;
 pub mod kubectl;
 pub mod mirror;
 pub mod routers;
+pub mod prometheus;
 pub mod runner;
 pub mod scenarios;
 pub mod servers;

@@ -9,11 +9,12 @@
 mod exporter;
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
+use serin_e2e::prometheus::Running;
 use serin_gate::block::{Block, Cell, Roster, Seen, Value};
 use serin_gate::config::{Config, Overrides};
 use serin_gate::intake::{Intake, Stage, any, freeze, series};
@@ -36,17 +37,6 @@ metrics:
 - {name: native, histogram: shop_native_seconds}
 - {name: level, gauge: shop_level}
 "#;
-
-/// A Prometheus that ends with this.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -120,19 +110,7 @@ fn prometheus(folder: &Path, port: &str, pods: &str) -> Result<Running> {
     };
     let jobs: String = exporter::PODS.iter().map(|(pod, ..)| job(pod)).collect();
     let text = format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}");
-    std::fs::create_dir_all(folder.join("data"))?;
-    std::fs::write(folder.join("prometheus.yml"), text)?;
-    let log = std::fs::File::create(folder.join("prometheus.log"))?;
-    let child = Command::new("prometheus")
-        .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
-        .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg("--enable-feature=native-histograms")
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .context("starting prometheus (Debian: apt-get install prometheus)")?;
-    Ok(Running(child))
+    serin_e2e::prometheus::start(folder, port, &text, &["--enable-feature=native-histograms"])
 }
 
 /// Waits until every pod was scraped a few times.
