@@ -64,7 +64,7 @@ pub(super) async fn tell(cluster: &Cluster, ingress: SocketAddr, auto: bool) -> 
     create(&api, auto).await?;
     let mut screen = Screen::new(cluster.client(), APP);
     screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()));
-    screen.say(&format!("ingress      http://{}  (Host: {HOST})", ingress));
+    screen.say(&format!("ingress      http://{ingress}  (Host: {HOST})"));
     let up = timeout(START_MAX, wait(&mut screen, None, "Healthy")).await;
     up.with_context(|| format!("the application is not Healthy after {START_MAX:?}"))??;
     let client = SteadyClient::start(ingress, HOST, RATE);

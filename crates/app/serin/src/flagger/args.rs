@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 
 /// Serve the Canaries of a cluster, as Flagger's controller does
 #[derive(Args, Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct FlaggerArgs {
     /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, the pod's service account]
     #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]

@@ -1,6 +1,6 @@
 //! The story: one application in three namespaces, a new version of each, and how far each gets.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use anyhow::Context;
 use serde_json::json;
@@ -174,7 +174,7 @@ impl<'a> Story<'a> {
             .collect();
         for happened in self.watcher.news()? {
             let Some(at) = ACTS.iter().position(|act| act.namespace == happened.namespace) else { continue };
-            if let Some(share) = self.told.hear(&ACTS[at], &happened, requests[at].clone()) {
+            if let Some(share) = self.told.hear(&ACTS[at], &happened, &requests[at]) {
                 let (weight, percent) = (share.weight, share.percent());
                 let text = format!(
                     "  at weight {weight}, {} of {} requests reached {}: {percent:.1} %",
@@ -226,12 +226,14 @@ impl<'a> Story<'a> {
             let seen = self.told.of(act);
             let (phase, weight) = (&seen.standing.phase, seen.standing.weight);
             let (mark, hue) = mark(phase);
-            text.push_str(&format!(
-                "{} {:<7} {phase}   weight {weight}\n{}\n",
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "{} {:<7} {phase}   weight {weight}\n{}",
                 paint.paint(hue, mark),
                 act.namespace,
                 bars(&seen.requests, paint)
-            ));
+            );
         }
         let news = &self.news[self.news.len().saturating_sub(NEWS)..];
         text + &news.join("\n") + "\n"

@@ -26,11 +26,17 @@ const UNKNOWN: &str =
     "No values for metric request-duration: there is no metric istio_request_duration_milliseconds_bucket";
 const KNOWN: &str = "istio_request_duration_seconds_bucket";
 
+/// Lets the wall's time pass on a thread that is no worker: sockets and programs go by it.
+#[allow(clippy::disallowed_methods)] // tokio's sleep would wait for the time that this lets run
+fn wait() {
+    std::thread::sleep(WAIT);
+}
+
 /// Lets time run in steps. Between them tokio's clock stands still, however busy the machine is.
 async fn hurry() {
     loop {
         // While a blocking task runs, a paused clock does not jump to the next timer by itself.
-        let _ = tokio::task::spawn_blocking(|| std::thread::sleep(WAIT)).await;
+        let _ = tokio::task::spawn_blocking(wait).await;
         tokio::time::advance(STEP).await;
     }
 }
@@ -105,7 +111,7 @@ fn the_good_version_is_promoted(seen: &Seen) {
     assert_eq!(weights, [10, 20, 30, 40, 50]);
     for share in &seen.shares {
         // Exact but for the requests between a weight's change and the frame that shows it.
-        assert!((share.percent() - share.weight as f64).abs() < 4.0 && 150 < share.all, "{share:?}");
+        assert!((share.percent() - share.weight as f64).abs() < 4.0 && 100 < share.all, "{share:?}");
     }
 }
 

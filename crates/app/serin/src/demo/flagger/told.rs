@@ -50,7 +50,7 @@ impl Told {
     }
 
     /// Takes in an event and the requests up to it; the share that has come to its end with it.
-    pub(super) fn hear(&mut self, act: &Act, happened: &Happened, requests: Requests) -> Option<Share> {
+    pub(super) fn hear(&mut self, act: &Act, happened: &Happened, requests: &Requests) -> Option<Share> {
         let seen = self.0.entry(act.namespace).or_default();
         seen.events.push(happened.message.clone());
         let words = ["Advance ", "Copying ", "Rolling back "];
@@ -62,8 +62,8 @@ impl Told {
         let before = std::mem::replace(&mut seen.since, weight.map(|weight| (weight, requests.clone())));
         let (weight, before) = before?;
         let of = |requests: &Requests, version: &str| requests.total.get(version).copied().unwrap_or(0);
-        let new = of(&requests, act.new).saturating_sub(of(&before, act.new));
-        let old = of(&requests, OLD).saturating_sub(of(&before, OLD));
+        let new = of(requests, act.new).saturating_sub(of(&before, act.new));
+        let old = of(requests, OLD).saturating_sub(of(&before, OLD));
         let share = Share { weight, new, all: new + old };
         seen.shares.push(share);
         Some(share)
@@ -111,10 +111,10 @@ mod tests {
     #[test]
     fn a_share_is_what_was_served_between_two_weights() {
         let mut told = Told::default();
-        let mut hear = |message: &str, requests| {
+        let mut hear = |message: &str, requests: Requests| {
             let happened =
                 Happened { namespace: "test".to_owned(), message: message.to_owned(), is_warning: false };
-            told.hear(&ACTS[0], &happened, requests)
+            told.hear(&ACTS[0], &happened, &requests)
         };
         let share = |weight, new, all| Some(Share { weight, new, all });
         assert_eq!(hear("New revision detected! Scaling up podinfo.test", at(0, 10)), None);
