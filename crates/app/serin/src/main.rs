@@ -7,6 +7,7 @@ mod flagger;
 mod gate;
 mod judge;
 mod loadtester;
+mod plugin;
 mod progress;
 mod rollouts;
 mod shift;
@@ -61,8 +62,9 @@ fn main() -> ExitCode {
 async fn dispatch() -> ExitCode {
     let mut words = std::env::args_os();
     let called_as = words.next().unwrap_or_default();
-    if Path::new(&called_as).file_stem().is_some_and(|name| name == rollouts::PLUGIN) {
-        return rollouts::run(rollouts::PLUGIN, words).await;
+    let called_as = Path::new(&called_as).file_stem().unwrap_or_default();
+    if called_as == rollouts::PLUGIN.name {
+        return rollouts::run(rollouts::PLUGIN.name, words).await;
     }
     let mut words: Vec<OsString> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == "flagger" || word == "loadtester") {

@@ -1,9 +1,8 @@
 //! The verbs and flags, as Argo's plugin has them.
 
-use std::path::PathBuf;
+use clap::{Args, Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serin_cluster::access::Access;
+use crate::plugin::{Format, Global};
 
 /// Manage Argo Rollouts
 #[derive(Parser)]
@@ -13,6 +12,12 @@ pub(crate) struct Arguments {
     pub(crate) verb: Verb,
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Log level for kubectl argo rollouts
+    #[arg(long, global = true, value_name = "string", default_value = "info")]
+    loglevel: Option<String>,
+    /// Print the result as json or yaml
+    #[arg(short, long, global = true, value_enum, value_name = "string", hide = true)]
+    pub(crate) output: Option<Format>,
 }
 
 /// What to do. The order is that of the help screen.
@@ -241,123 +246,4 @@ pub(crate) struct Undo {
         help = "The revision to rollback to. Default to 0 (last revision)."
     )]
     pub(crate) to_revision: u64,
-}
-
-/// How data is printed where a verb has more to say than one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Json,
-    Yaml,
-}
-
-/// kubectl's flags.
-#[derive(Args)]
-pub(crate) struct Global {
-    #[arg(
-        long = "as",
-        global = true,
-        value_name = "string",
-        help = "Username to impersonate for the operation. User could be a regular user or a service account in a namespace."
-    )]
-    impersonate: Option<String>,
-    #[arg(
-        long = "as-group",
-        global = true,
-        value_name = "stringArray",
-        help = "Group to impersonate for the operation, this flag can be repeated to specify multiple groups."
-    )]
-    impersonate_groups: Vec<String>,
-    #[arg(
-        long = "as-uid",
-        global = true,
-        value_name = "string",
-        help = "UID to impersonate for the operation."
-    )]
-    impersonate_uid: Option<String>,
-    /// Default cache directory
-    #[arg(long, global = true, value_name = "string", default_value = "$HOME/.kube/cache")]
-    cache_dir: Option<String>,
-    /// Path to a cert file for the certificate authority
-    #[arg(long, global = true, value_name = "string")]
-    certificate_authority: Option<String>,
-    /// Path to a client certificate file for TLS
-    #[arg(long, global = true, value_name = "string")]
-    client_certificate: Option<String>,
-    /// Path to a client key file for TLS
-    #[arg(long, global = true, value_name = "string")]
-    client_key: Option<String>,
-    /// The name of the kubeconfig cluster to use
-    #[arg(long, global = true, value_name = "string")]
-    cluster: Option<String>,
-    /// The name of the kubeconfig context to use
-    #[arg(long, global = true, value_name = "string")]
-    context: Option<String>,
-    /// If true, opt-out of response compression for all requests to the server
-    #[arg(long, global = true)]
-    disable_compression: bool,
-    /// If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure
-    #[arg(long, global = true)]
-    insecure_skip_tls_verify: bool,
-    /// Log level for kubernetes client library
-    #[arg(short = 'v', long, global = true, value_name = "int")]
-    kloglevel: Option<i32>,
-    #[arg(
-        long,
-        global = true,
-        value_name = "string",
-        help = "Path to the kubeconfig file to use for CLI requests."
-    )]
-    kubeconfig: Option<PathBuf>,
-    /// Log level for kubectl argo rollouts
-    #[arg(long, global = true, value_name = "string", default_value = "info")]
-    loglevel: Option<String>,
-    /// If present, the namespace scope for this CLI request
-    #[arg(short, long, global = true, value_name = "string")]
-    namespace: Option<String>,
-    /// Print the result as json or yaml
-    #[arg(short, long, global = true, value_enum, value_name = "string", hide = true)]
-    pub(crate) output: Option<Format>,
-    #[arg(
-        long,
-        global = true,
-        value_name = "string",
-        default_value = "0",
-        help = "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests."
-    )]
-    request_timeout: Option<String>,
-    /// The address and port of the Kubernetes API server
-    #[arg(short, long, global = true, value_name = "string")]
-    server: Option<String>,
-    /// Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used
-    #[arg(long, global = true, value_name = "string")]
-    tls_server_name: Option<String>,
-    /// Bearer token for authentication to the API server
-    #[arg(long, global = true, value_name = "string")]
-    token: Option<String>,
-    /// The name of the kubeconfig user to use
-    #[arg(long, global = true, value_name = "string")]
-    user: Option<String>,
-}
-
-impl Global {
-    /// The connection that the flags describe.
-    pub(crate) fn access(&self) -> Access {
-        Access {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-            cluster: self.cluster.clone(),
-            user: self.user.clone(),
-            namespace: self.namespace.clone(),
-            server: self.server.clone(),
-            token: self.token.clone(),
-            certificate_authority: self.certificate_authority.clone(),
-            client_certificate: self.client_certificate.clone(),
-            client_key: self.client_key.clone(),
-            tls_server_name: self.tls_server_name.clone(),
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            impersonate: self.impersonate.clone(),
-            impersonate_groups: self.impersonate_groups.clone(),
-            impersonate_uid: self.impersonate_uid.clone(),
-        }
-    }
 }

@@ -4,152 +4,35 @@
 //! scripts need no change. stdout is data, stderr is talk.
 
 mod args;
-mod output;
-mod usage;
 mod verbs;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{
-    Arg, ArgAction, Command, CommandFactory, FromArgMatches,
-    builder::BoolishValueParser,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
-
 use args::Arguments;
 
-/// Name of the binary when kubectl calls it as a plugin.
-pub(crate) const PLUGIN: &str = "kubectl-argo-rollouts";
+use crate::plugin::{self, Plugin};
+
+/// The names of the plugin.
+pub(crate) const PLUGIN: Plugin = Plugin { name: "kubectl-argo-rollouts", called: "kubectl argo rollouts" };
 
 /// Runs the plugin under the name `program` with the arguments after it.
 pub(crate) async fn run(program: &str, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command = with_go_booleans(Arguments::command());
-    let words: Vec<OsString> = std::iter::once(OsString::from(program)).chain(arguments).collect();
-    let parsed = match command.clone().try_get_matches_from(&words) {
-        Ok(matches) => Arguments::from_arg_matches(&matches),
-        Err(error) => Err(error),
-    };
-    match parsed {
-        Ok(arguments) => match verbs::run(arguments).await {
-            Ok(code) => code,
-            Err(error) => {
-                eprintln!("Error: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
-        Err(error) => {
-            let refusal = refuse(program, command, &words, &error);
-            print!("{}", refusal.out);
-            eprint!("{}", refusal.err);
-            refusal.code
-        }
-    }
-}
-
-/// A switch may be given as `--watch`, `--watch=true` and `--watch=false`, as Go's flags are.
-fn with_go_booleans(command: Command) -> Command {
-    let switch = |arg: Arg| match arg.get_action() {
-        ArgAction::SetTrue => arg
-            .action(ArgAction::Set)
-            .value_parser(BoolishValueParser::new())
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_value("false")
-            .default_missing_value("true"),
-        _ => arg,
-    };
-    command.mut_args(switch).mut_subcommands(with_go_booleans)
-}
-
-/// What is said instead of running.
-struct Refusal {
-    out: String,
-    err: String,
-    code: ExitCode,
-}
-
-impl Refusal {
-    fn error(text: &str) -> Self {
-        Self { out: String::new(), err: format!("Error: {text}\n"), code: ExitCode::FAILURE }
-    }
-}
-
-/// Arguments that cannot be run: help on stdout, usage for a wrong number of words, and for a wrong flag the line that
-/// Go's flags have for it.
-fn refuse(program: &str, mut command: Command, words: &[OsString], error: &clap::Error) -> Refusal {
-    command.build();
-    let path: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let usage = || Refusal {
-        out: String::new(),
-        err: usage::usage(program, &command, &path),
-        code: ExitCode::FAILURE,
-    };
-    let said = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.as_str(),
-        _ => "",
-    };
-    // Of `--timeout <duration>` the name alone.
-    let flag = said(ContextKind::InvalidArg).split(' ').next().unwrap_or_default();
-    let value = said(ContextKind::InvalidValue);
-    match error.kind() {
-        ErrorKind::DisplayHelp => {
-            let out = usage::help(program, &command, &path);
-            Refusal { out, err: String::new(), code: ExitCode::SUCCESS }
-        }
-        ErrorKind::InvalidSubcommand if said(ContextKind::InvalidSubcommand) == "help" => {
-            let out = usage::help(program, &command, &path);
-            Refusal { out, err: String::new(), code: ExitCode::SUCCESS }
-        }
-        ErrorKind::InvalidSubcommand if usage::is_root(&command, &path) => {
-            let word = said(ContextKind::InvalidSubcommand);
-            let advice = format!("Run '{program} --help' for usage.");
-            Refusal::error(&format!("unknown command \"{word}\" for \"{program}\"\n{advice}"))
-        }
-        ErrorKind::UnknownArgument if flag.starts_with("--") => {
-            Refusal::error(&format!("unknown flag: {flag}"))
-        }
-        ErrorKind::UnknownArgument if flag.starts_with('-') => {
-            let letter = flag.chars().nth(1).unwrap_or_default();
-            Refusal::error(&format!("unknown shorthand flag: '{letter}' in {flag}"))
-        }
-        ErrorKind::MissingRequiredArgument
-        | ErrorKind::MissingSubcommand
-        | ErrorKind::InvalidSubcommand
-        | ErrorKind::UnknownArgument
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => usage(),
-        ErrorKind::InvalidValue if flag.starts_with('<') => usage(),
-        ErrorKind::InvalidValue if value.is_empty() => {
-            Refusal::error(&format!("flag needs an argument: {flag}"))
-        }
-        ErrorKind::InvalidValue => {
-            let known = match error.get(ContextKind::ValidValue) {
-                Some(ContextValue::Strings(known)) => format!(": must be one of {}", known.join(", ")),
-                _ => String::new(),
-            };
-            Refusal::error(&format!("invalid argument \"{value}\" for \"{flag}\"{known}"))
-        }
-        ErrorKind::ValueValidation => {
-            let cause =
-                std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Refusal::error(&format!("invalid argument \"{value}\" for \"{flag}\" flag{cause}"))
-        }
-        _ => {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            Refusal::error(line.trim_start_matches("error: "))
-        }
-    }
+    plugin::run::<Arguments>((&PLUGIN, program), arguments, verbs::run).await
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::plugin::{Refusal, completion, refuse, with_go_booleans};
 
     fn refused(line: &str) -> Refusal {
-        let words: Vec<OsString> = [PLUGIN].into_iter().chain(line.split(' ')).map(OsString::from).collect();
+        let words: Vec<OsString> =
+            [PLUGIN.name].into_iter().chain(line.split(' ')).map(OsString::from).collect();
         let command = with_go_booleans(Arguments::command());
         let error = command.clone().try_get_matches_from(&words).expect_err(line);
-        refuse(PLUGIN, command, &words, &error)
+        refuse(&PLUGIN, PLUGIN.name, command, &words, &error)
     }
 
     #[test]
@@ -212,7 +95,7 @@ mod tests {
     #[test]
     fn switches_take_a_value_after_an_equals_sign() {
         let watches = |line: &str| {
-            let words = [PLUGIN].into_iter().chain(line.split(' '));
+            let words = [PLUGIN.name].into_iter().chain(line.split(' '));
             let matches = with_go_booleans(Arguments::command()).try_get_matches_from(words).expect(line);
             let (_, inner) = matches.subcommand().expect(line);
             inner.subcommand().map_or(inner, |(_, innermost)| innermost).get_flag("watch")
@@ -243,7 +126,7 @@ mod tests {
             "list ro -A",
             "get ro a -w",
         ] {
-            let words = [PLUGIN].into_iter().chain(line.split(' '));
+            let words = [PLUGIN.name].into_iter().chain(line.split(' '));
             let parsed = with_go_booleans(Arguments::command()).try_get_matches_from(words);
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
@@ -252,8 +135,8 @@ mod tests {
     #[test]
     fn every_shell_gets_a_completion_script() {
         for shell in ["bash", "zsh", "fish", "powershell"] {
-            let script = verbs::completion(shell.parse().expect(shell)).expect(shell);
-            assert!(script.contains(PLUGIN) && script.contains("promote"), "{shell}");
+            let script = completion::<Arguments>(&PLUGIN, shell.parse().expect(shell)).expect(shell);
+            assert!(script.contains(PLUGIN.name) && script.contains("promote"), "{shell}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serin_api::kinds::{REPLICA_SET, ROLLOUT};
 use serin_report::rollout::{Info, Listing, Snapshot, list};
 
 use super::Session;
-use crate::rollouts::{args, output};
+use crate::{plugin::output, rollouts::args};
 
 pub(super) async fn rollouts(session: Session, arguments: &args::ListRollouts) -> anyhow::Result<ExitCode> {
     let namespace = if arguments.all_namespaces { "" } else { session.namespace.as_str() };

@@ -3,21 +3,19 @@
 mod get;
 mod list;
 mod status;
-mod version;
 mod write;
 
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use clap::CommandFactory;
 use serde_json::Value;
 use serin_api::kinds::ROLLOUT;
-use serin_cluster::access::Connection;
 use serin_cluster::direct::{Direct, DirectError};
 use serin_kernel::{Key, Kind};
 
-use super::args::{Arguments, Format, Get, Global, List, Retry, Set, Verb};
-use super::{PLUGIN, output};
+use super::PLUGIN;
+use super::args::{Arguments, Get, List, Retry, Set, Verb};
+use crate::plugin::{self, Format, Global, output};
 
 /// A connected command.
 pub(super) struct Session {
@@ -27,10 +25,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    async fn open(global: &Global) -> anyhow::Result<Self> {
-        let agent = concat!("serin-rollouts/", env!("CARGO_PKG_VERSION"));
-        let Connection { client, namespace, .. } = global.access().connect(agent).await?;
-        Ok(Self { api: Direct::new(client), namespace, format: global.output })
+    async fn open(global: &Global, format: Option<Format>) -> anyhow::Result<Self> {
+        let (api, namespace) = plugin::connect(global, "serin-rollouts").await?;
+        Ok(Self { api, namespace, format })
     }
 
     /// The key of an object in the command's namespace.
@@ -49,20 +46,13 @@ pub(super) fn absent(name: &str, error: DirectError) -> anyhow::Error {
     if error.is_not_found() { anyhow!("rollout.argoproj.io \"{name}\" not found") } else { error.into() }
 }
 
-/// The completion script of the plugin, by whichever name it was asked for: shells complete the names of programs.
-pub(super) fn completion(shell: clap_complete::Shell) -> anyhow::Result<String> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), PLUGIN, &mut script);
-    Ok(String::from_utf8(script)?)
-}
-
 /// Runs one verb.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let global = &arguments.global;
-    let session = async || Session::open(global).await;
+    let (global, format) = (&arguments.global, arguments.output);
+    let session = async || Session::open(global, format).await;
     match arguments.verb {
-        Verb::Version { short } => version::print(short, global.output)?,
-        Verb::Completion { shell } => output::write(&completion(shell)?)?,
+        Verb::Version { short } => plugin::version(&PLUGIN, short, format)?,
+        Verb::Completion { shell } => output::write(&plugin::completion::<Arguments>(&PLUGIN, shell)?)?,
         Verb::Get(Get::Rollout(arguments)) => return get::rollout(session().await?, &arguments).await,
         Verb::List(List::Rollouts(arguments)) => return list::rollouts(session().await?, &arguments).await,
         Verb::Status(arguments) => return status::status(session().await?, &arguments).await,

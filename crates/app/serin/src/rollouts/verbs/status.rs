@@ -8,7 +8,7 @@ use serin_lang::duration::GoDuration;
 use serin_report::rollout::{Status, status as status_of};
 
 use super::Session;
-use crate::rollouts::{args, output};
+use crate::{plugin::output, rollouts::args};
 
 pub(super) async fn status(session: Session, arguments: &args::Status) -> anyhow::Result<ExitCode> {
     let timeout = GoDuration::parse(&arguments.timeout).context("--timeout")?.nanos();

@@ -12,7 +12,7 @@ use serin_lang::duration::GoDuration;
 use serin_rollout::commands::{self, Promotion, Undo};
 
 use super::Session;
-use crate::rollouts::{args, output};
+use crate::{plugin::output, rollouts::args};
 
 /// How often a whole-object update is tried again when somebody else was faster.
 const CONFLICT_RETRIES: u32 = 5;

@@ -5,20 +5,20 @@ use std::fmt::Write as _;
 use clap::{Arg, ArgAction, Command};
 
 /// The long form: what the command does, then its usage.
-pub(super) fn help(program: &str, root: &Command, words: &[String]) -> String {
+pub(crate) fn help((program, called): (&str, &str), root: &Command, words: &[String]) -> String {
     let (command, path) = find(program, root, words);
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    format!("{about}.\n\n{}", text(program, root, command, &path))
+    format!("{about}.\n\n{}", text(called, root, command, &path))
 }
 
 /// The usage of the command that `words` name.
-pub(super) fn usage(program: &str, root: &Command, words: &[String]) -> String {
+pub(crate) fn usage((program, called): (&str, &str), root: &Command, words: &[String]) -> String {
     let (command, path) = find(program, root, words);
-    text(program, root, command, &path)
+    text(called, root, command, &path)
 }
 
 /// Whether the words name no command at all.
-pub(super) fn is_root(root: &Command, words: &[String]) -> bool {
+pub(crate) fn is_root(root: &Command, words: &[String]) -> bool {
     std::ptr::eq(find("", root, words).0, root)
 }
 
@@ -35,7 +35,7 @@ fn find<'a>(program: &str, root: &'a Command, words: &[String]) -> (&'a Command,
     (command, path)
 }
 
-fn text(program: &str, root: &Command, command: &Command, path: &str) -> String {
+fn text(called: &str, root: &Command, command: &Command, path: &str) -> String {
     let parent = path.rsplit_once(' ').map_or(path, |(parent, _)| parent);
     let is_root = std::ptr::eq(root, command);
     let mut text = String::from("Usage:\n");
@@ -53,8 +53,7 @@ fn text(program: &str, root: &Command, command: &Command, path: &str) -> String 
         let _ = writeln!(text, "\nAliases:\n  {}, {}", command.get_name(), aliases.join(", "));
     }
     if let Some(examples) = command.get_after_help() {
-        let plugin = if program == super::PLUGIN { "kubectl argo rollouts" } else { program };
-        let _ = writeln!(text, "\nExamples:\n{}", examples.to_string().replace("{p}", plugin));
+        let _ = writeln!(text, "\nExamples:\n{}", examples.to_string().replace("{p}", called));
     }
     if command.has_subcommands() {
         text.push_str("\nAvailable Commands:\n");

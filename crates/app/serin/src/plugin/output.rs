@@ -6,10 +6,10 @@ use anyhow::Context;
 use serde::Serialize;
 use serin_report::paint::Paint;
 
-use super::args::Format;
+use super::Format;
 
 /// Prints `text`, or `data` when a format was asked for.
-pub(super) fn print(format: Option<Format>, data: &impl Serialize, text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(format: Option<Format>, data: &impl Serialize, text: &str) -> anyhow::Result<()> {
     match format {
         None => write(text),
         Some(Format::Json) => write(&serde_json::to_string_pretty(data)?),
@@ -18,7 +18,7 @@ pub(super) fn print(format: Option<Format>, data: &impl Serialize, text: &str) -
 }
 
 /// Writes lines to stdout. A reader that has gone away (`| head`) is the end, not an error.
-pub(super) fn write(text: &str) -> anyhow::Result<()> {
+pub(crate) fn write(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
     match written {
@@ -28,14 +28,14 @@ pub(super) fn write(text: &str) -> anyhow::Result<()> {
 }
 
 /// Whether to colour.
-pub(super) fn paint(no_color: bool) -> Paint {
+pub(crate) fn paint(no_color: bool) -> Paint {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let unwanted = no_color || dumb || std::env::var_os("NO_COLOR").is_some();
     if unwanted || !std::io::stdout().is_terminal() { Paint::Plain } else { Paint::Colour }
 }
 
 /// Clears the screen before a new picture, when there is a screen.
-pub(super) fn clear() {
+pub(crate) fn clear() {
     if std::io::stdout().is_terminal() {
         print!("\u{1b}[H\u{1b}[2J");
     }
