@@ -4,7 +4,7 @@
 #   kubectl      recorded kubectl sessions: what the embedded Kubernetes is held to, held against the real one
 #   scenarios    e2e/src: what a Rollout and a Canary must do
 #   manifests    every example manifest of Argo's, applied with kubectl, and of Flagger's by compat.sh (need what lies beside the repository)
-#   shift        `serin shift` as a user runs it
+#   shift        `serin shift` and `serin canary` as a user runs them
 #   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
@@ -69,7 +69,7 @@ for part in "$@"; do
     kubectl) cargo_test --test it -- kubectl:: ;;
     scenarios) cargo_test --test scenarios -- --target real ;;
     manifests) cargo_test --test manifests && ./compat.sh "$PLANE" "$RUN/compat" ;;
-    shift) cargo_test --test shift ;;
+    shift) cargo_test --test shift --test canary ;;
     bad-input) cargo_test --test bad_input ;;
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;

@@ -1,5 +1,6 @@
 //! The one binary: arguments, wiring, terminal output. What thinks lives in the crates below.
 
+mod canary;
 mod controller;
 mod crds;
 mod demo;
@@ -42,6 +43,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         arguments: Vec<OsString>,
     },
+    /// See and steer the Canaries of a cluster
+    #[command(disable_help_flag = true)]
+    Canary {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -66,6 +73,9 @@ async fn dispatch() -> ExitCode {
     if called_as == rollouts::PLUGIN.name {
         return rollouts::run(rollouts::PLUGIN.name, words).await;
     }
+    if called_as == canary::PLUGIN.name {
+        return canary::run(canary::PLUGIN.name, words).await;
+    }
     let mut words: Vec<OsString> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == "flagger" || word == "loadtester") {
         words = flagger::with_two_hyphens(words.into_iter()).collect();
@@ -76,6 +86,7 @@ async fn dispatch() -> ExitCode {
     };
     let done = match cli.command {
         Command::Rollouts { arguments } => return rollouts::run("serin rollouts", arguments).await,
+        Command::Canary { arguments } => return canary::run("serin canary", arguments).await,
         Command::Controller(arguments) => controller::run(&arguments).await,
         Command::Flagger(arguments) => flagger::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,

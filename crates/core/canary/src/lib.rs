@@ -17,6 +17,7 @@
 mod alerts;
 mod chats;
 mod checks;
+pub mod commands;
 mod desk;
 mod front;
 mod hooks;
@@ -30,6 +31,7 @@ mod release;
 mod rivals;
 mod routes;
 mod settings;
+pub mod sight;
 mod status;
 mod strategy;
 mod theirs;

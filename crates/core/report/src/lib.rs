@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod backtest;
+pub mod canary;
 mod form;
 pub mod judgement;
 mod lens;

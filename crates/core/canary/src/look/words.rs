@@ -31,7 +31,7 @@ pub(crate) fn hear(desk: &mut Desk<'_>) {
 fn take(desk: &mut Desk<'_>, text: &str, revision: &str) {
     let word = match Word::parse(text) {
         Ok(word) => word,
-        Err(why) => return desk.warning(format!("Ignoring a word for {} {why}", desk.called())),
+        Err(why) => return desk.warning(format!("Ignoring a word for {}: {why}", desk.called())),
     };
     let what = match word.verb {
         words::Verb::Approve => "approval",
@@ -41,13 +41,13 @@ fn take(desk: &mut Desk<'_>, text: &str, revision: &str) {
     let (called, by) = (desk.called(), by(&word.by));
     if word.revision != revision {
         let text = format!(
-            "Ignoring {what} of {called} {by} it was for revision {}, not for {revision}",
+            "Ignoring {what} of {called} {by}: it was for revision {}, not for {revision}",
             word.revision
         );
         return desk.warning(text);
     }
     match words::effect(desk.canary, &word) {
-        Err(why) => desk.warning(format!("Ignoring {what} of {called} {by} {why}")),
+        Err(why) => desk.warning(format!("Ignoring {what} of {called} {by}: {why}")),
         Ok(Effect::Now(granted)) => desk.granted.add(granted),
         Ok(Effect::Later(granted)) => {
             for gate in granted.gates.keys() {

@@ -135,6 +135,17 @@ impl<'a> Target<'a> {
         found
     }
 
+    /// The revision that a target is at, be it one that a Canary could run or not.
+    #[must_use]
+    pub fn revision_of(observed: &Observed, canary: &Canary, settings: &ObjectSettings) -> Option<String> {
+        let shape = Shape::of(&canary.spec.target_ref)?;
+        let key = shape.kind().key(canary.metadata.namespace.clone(), canary.spec.target_ref.name.clone());
+        let object = observed.get(&key)?;
+        let (label, value) = (String::new(), String::new());
+        let target = Target { observed, canary, settings, shape, object, body: object.value(), label, value };
+        Some(target.revision())
+    }
+
     /// What the target is.
     #[must_use]
     pub fn shape(&self) -> Shape {

@@ -212,7 +212,7 @@ fn words_without_a_run_and_for_other_versions_do_nothing_and_go() {
         assert_eq!(told(&course.cluster, "it was for revision s1"), 1, "{verb}");
         put(&mut course.cluster, verb);
         assert_eq!(
-            told(&course.cluster, "Ignoring a word for podinfo.istio-success serin.dev/canary-word: "),
+            told(&course.cluster, "Ignoring a word for podinfo.istio-success: serin.dev/canary-word: "),
             1
         );
         course.act(Phase(&["Succeeded"]));

@@ -1,0 +1,340 @@
+//! A Canary with what stands around it, as the screens show it.
+
+use serde::Serialize;
+use serde_json::Value;
+use serin_api::{
+    flagger::{Canary, CanaryPhase as Phase, HookKind, Strategy, WHOLE},
+    lenient,
+};
+use serin_canary::{
+    commands::is_serins,
+    words::{GRANTED, Granted, all_gates, gate_of},
+};
+use serin_lang::duration::GoDuration;
+
+use super::news::{self, Event, News};
+use crate::lens::{entry, list, number, seconds, text};
+
+/// The objects that one screen is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The Canary.
+    pub canary: Value,
+    /// Target, primary, Services and routes, as far as they are there.
+    pub objects: Vec<Value>,
+    /// Events of its namespace.
+    pub events: Vec<Value>,
+    /// Percent of the traffic at the primary and at the new version, or why that is not known; none when nobody looked.
+    pub live: Option<Result<(u32, u32), String>>,
+    /// The revision that the target is at, by Serin's way of hashing.
+    pub revision: Option<String>,
+    /// What routes the traffic of Canaries that do not say it.
+    pub provider: String,
+    /// Seconds since 1970 at which the objects were looked at.
+    pub now: i64,
+}
+
+/// What is shown of a Canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Info {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// `Deployment/podinfo`.
+    pub target: String,
+    /// What routes the traffic.
+    pub provider: String,
+    /// `serin`, `flagger`, or nothing while nobody has run it.
+    pub controller: &'static str,
+    /// Phase.
+    pub phase: String,
+    /// What the condition says of the phase.
+    pub message: String,
+    /// Why it is not run, if it is not.
+    pub invalid: String,
+    /// Whether it is left alone.
+    pub suspended: bool,
+    /// `canary`, `blue-green` or `ab-testing`.
+    pub strategy: &'static str,
+    /// The weight that the status tells.
+    pub weight: i64,
+    /// Percent at the primary and at the new version by the routes.
+    pub live: Option<(u32, u32)>,
+    /// Why that is not known.
+    pub live_unknown: Option<String>,
+    /// Failed checks of the run, and how many end it.
+    pub failed_checks: i64,
+    /// Failed checks that end the run.
+    pub threshold: i64,
+    /// The steps of a run.
+    pub steps: Vec<Step>,
+    /// Time between two looks.
+    pub interval: String,
+    /// The revision that was seen last, by its controller's hash.
+    pub applied: String,
+    /// The revision that is promoted.
+    pub promoted: String,
+    /// The revision that the target is at, by Serin's hash.
+    pub revision: Option<String>,
+    /// What is measured, with its limits and what was said of it last in this run.
+    pub metrics: Vec<(String, String)>,
+    /// The gates.
+    pub gates: Vec<Gate>,
+    /// A promotion or an abort that was called for and waits for pods.
+    pub granted: Vec<String>,
+    /// Seconds since the status was written last.
+    pub last_transition_secs: Option<i64>,
+    /// Seconds since creation.
+    pub age_secs: i64,
+    /// What stands around it.
+    pub parts: Vec<Part>,
+    #[serde(skip)]
+    pub(crate) events: Vec<Event>,
+    #[serde(skip)]
+    pub(crate) now: i64,
+}
+
+/// A step of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// `20`, or `3/10`.
+    pub name: String,
+    /// Whether the run has got there.
+    pub done: bool,
+}
+
+/// A gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+    /// The type of its hook.
+    pub kind: &'static str,
+    /// Who is asked.
+    pub url: String,
+    /// Whether it is waited for now.
+    pub waits: bool,
+    /// Who has opened it by word.
+    pub approved: Option<String>,
+}
+
+/// An object around a Canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// Kind.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Pods that are available and wanted, of a workload.
+    pub pods: Option<(i64, i64)>,
+    /// What it is to the Canary.
+    pub role: String,
+    /// Seconds since creation.
+    pub age_secs: i64,
+}
+
+impl Info {
+    /// Gathers what is shown.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot) -> Self {
+        let object = &snapshot.canary;
+        let canary = lenient::<Canary>(object.clone()).value;
+        let events = news::events(object, &snapshot.events);
+        let condition = |kind: &str| {
+            let all = list(object, "/status/conditions");
+            all.iter().find(|it| text(it, "/type") == kind).map_or("", |it| text(it, "/message")).to_owned()
+        };
+        let analysis = canary.spec.analysis.clone().unwrap_or_default();
+        let (live, live_unknown) = match &snapshot.live {
+            Some(Ok(live)) => (Some(*live), None),
+            Some(Err(why)) => (None, Some(why.clone())),
+            None => (None, None),
+        };
+        let count = |path: &str| number(object, path).unwrap_or_default();
+        let since = |at: Option<i64>| at.map(|at| (snapshot.now - at).max(0));
+        Self {
+            name: text(object, "/metadata/name").to_owned(),
+            namespace: text(object, "/metadata/namespace").to_owned(),
+            target: format!("{}/{}", canary.spec.target_ref.kind, canary.spec.target_ref.name),
+            provider: canary.spec.provider(&snapshot.provider).to_owned(),
+            controller: is_serins(&canary).map_or("", |is| if is { "serin" } else { "flagger" }),
+            phase: text(object, "/status/phase").to_owned(),
+            message: condition("Promoted"),
+            invalid: condition("Invalid"),
+            suspended: canary.spec.suspend,
+            strategy: canary.spec.strategy().as_str(),
+            weight: count("/status/canaryWeight"),
+            steps: steps(&canary, live.map(|(_, canary)| i64::from(canary))),
+            live,
+            live_unknown,
+            failed_checks: count("/status/failedChecks"),
+            threshold: i64::from(analysis.threshold()),
+            interval: short(analysis.interval()),
+            applied: canary.status.last_applied_spec.clone(),
+            promoted: canary.status.last_promoted_spec.clone(),
+            revision: snapshot.revision.clone(),
+            metrics: metrics(&canary, &events),
+            gates: gates(object, &canary, &events),
+            granted: granted(object),
+            last_transition_secs: since(seconds(object, "/status/lastTransitionTime")),
+            age_secs: since(seconds(object, "/metadata/creationTimestamp")).unwrap_or_default(),
+            parts: snapshot
+                .objects
+                .iter()
+                .map(|part| self::part(part, &canary, live, snapshot.now))
+                .collect(),
+            events,
+            now: snapshot.now,
+        }
+    }
+
+    /// Whether a run is under way.
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        Phase::parse(&self.phase)
+    }
+}
+
+/// `1m0s` as people write it.
+fn short(duration: GoDuration) -> String {
+    let text = duration.to_string();
+    let text = text.strip_suffix("m0s").map_or(text.clone(), |start| format!("{start}m"));
+    text.strip_suffix("h0m").map_or(text.clone(), |start| format!("{start}h"))
+}
+
+/// The steps of a run, and how far the present one has got.
+fn steps(canary: &Canary, live: Option<i64>) -> Vec<Step> {
+    let Some(analysis) = canary.spec.analysis.as_ref() else { return Vec::new() };
+    let (iterations, made) = (analysis.iterations(), canary.status.iterations);
+    let is_over = matches!(canary.status.phase, Some(Phase::Promoting | Phase::Finalising));
+    if canary.spec.strategy() != Strategy::Canary {
+        let step = |number| Step { name: format!("{number}/{iterations}"), done: is_over || number <= made };
+        return (1..=iterations.clamp(0, WHOLE)).map(step).collect();
+    }
+    let weight = live.unwrap_or_else(|| i64::from(canary.status.canary_weight));
+    let mut weights = analysis.step_weights.clone();
+    let step = analysis.step_weight();
+    if 0 < step {
+        weights.clear();
+        let mut next = 0;
+        while next < analysis.max_weight() {
+            next = (next + step).min(WHOLE);
+            weights.push(next);
+        }
+    }
+    let is_running = matches!(canary.status.phase, Some(Phase::Progressing | Phase::WaitingPromotion));
+    let done = |at: i32| is_over || (is_running && i64::from(at) <= weight);
+    weights.into_iter().map(|at| Step { name: at.to_string(), done: done(at) }).collect()
+}
+
+fn metrics(canary: &Canary, events: &[Event]) -> Vec<(String, String)> {
+    let all = canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
+    let said = |name: &str| {
+        let words = match name {
+            "request-success-rate" => "success rate ",
+            "request-duration" => "request duration ",
+            name => name,
+        };
+        let of = |event: &&Event| match news::read(&event.message) {
+            News::Failed(what) => what.starts_with(words) || what.split([' ', ':']).any(|word| word == name),
+            _ => false,
+        };
+        let last = news::of_run(events).iter().rev().find(of);
+        let what = |event: &Event| match news::read(&event.message) {
+            News::Failed(what) => format!("failed: {what}"),
+            _ => String::new(),
+        };
+        last.map_or_else(|| "no failed check".to_owned(), what)
+    };
+    let limits = |metric: &serin_api::flagger::CanaryMetric| {
+        let range = metric.threshold_range.clone().unwrap_or_default();
+        let max = range.max.or(metric.threshold);
+        let texts = [range.min.map(|min| format!(" >= {min}")), max.map(|max| format!(" <= {max}"))];
+        texts.into_iter().flatten().collect::<String>()
+    };
+    all.map(|metric| (format!("{}{}", metric.name, limits(metric)), said(&metric.name))).collect()
+}
+
+fn gates(object: &Value, canary: &Canary, events: &[Event]) -> Vec<Gate> {
+    let granted = Granted::parse(entry(object, "/metadata/annotations", GRANTED)).unwrap_or_default();
+    let waited = waited_for(canary, events);
+    let hooks = canary.spec.analysis.iter().flat_map(|analysis| &analysis.webhooks);
+    let gate = |hook: &serin_api::flagger::CanaryWebhook| {
+        let kind = hook.hook_kind()?;
+        all_gates(canary).contains(&(kind, hook.name.as_str())).then(|| {
+            let approved = granted.opens(hook).map(str::to_owned);
+            let is_waited = waited
+                .as_ref()
+                .is_some_and(|(of, name)| *of == kind && name.as_ref().is_none_or(|name| *name == hook.name));
+            Gate {
+                name: hook.name.clone(),
+                kind: kind.as_str(),
+                url: hook.url.clone(),
+                waits: is_waited && approved.is_none(),
+                approved,
+            }
+        })
+    };
+    hooks.filter_map(gate).collect()
+}
+
+/// The gate that is waited for: its type, and its name as far as events tell it. That the weight must not grow is told by
+/// events alone.
+fn waited_for(canary: &Canary, events: &[Event]) -> Option<(HookKind, Option<String>)> {
+    let kind = gate_of(canary.status.phase)?;
+    let last = events.iter().rev().find_map(|event| match news::read(&event.message) {
+        News::Closed(of, name) if of == kind => Some(Some(name.to_owned())),
+        News::Open(of) if of == kind => Some(None),
+        News::Advanced
+            if kind == HookKind::ConfirmTrafficIncrease && !event.message.starts_with("Starting") =>
+        {
+            Some(None)
+        }
+        News::Begun if kind != HookKind::ConfirmRollout => Some(None),
+        _ => None,
+    });
+    match (kind, last.flatten()) {
+        (_, Some(name)) => Some((kind, Some(name))),
+        (HookKind::ConfirmTrafficIncrease, None) => None,
+        (_, None) => Some((kind, None)),
+    }
+}
+
+fn granted(object: &Value) -> Vec<String> {
+    let granted = Granted::parse(entry(object, "/metadata/annotations", GRANTED)).unwrap_or_default();
+    let who = |by: &str| if by.is_empty() { "by hand".to_owned() } else { format!("by {by}") };
+    let promote = granted.promote.map(|by| format!("promotion called {}", who(&by)));
+    let abort = granted.abort.map(|by| format!("aborted {}", who(&by)));
+    promote.into_iter().chain(abort).collect()
+}
+
+fn part(part: &Value, canary: &Canary, live: Option<(u32, u32)>, now: i64) -> Part {
+    let (kind, name) = (text(part, "/kind"), text(part, "/metadata/name"));
+    let is_workload = ["Deployment", "DaemonSet"].contains(&kind);
+    let weight = |weight: Option<u32>| weight.map_or_else(String::new, |weight| format!(", {weight} %"));
+    let role = if kind == canary.spec.target_ref.kind && name == canary.spec.target_ref.name {
+        format!("target{}", weight(live.map(|(_, canary)| canary)))
+    } else if name == canary.primary_name() && kind == canary.spec.target_ref.kind {
+        format!("primary{}", weight(live.map(|(primary, _)| primary)))
+    } else if kind == "Service" {
+        let selector = part.pointer("/spec/selector").and_then(Value::as_object);
+        let pairs = selector.into_iter().flatten();
+        let pairs: Vec<String> =
+            pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+        format!("leads to {}", pairs.join(","))
+    } else {
+        live.map_or_else(String::new, |(primary, canary)| format!("primary {primary} %, canary {canary} %"))
+    };
+    let count = |path: &str| number(part, path);
+    let wanted = count("/spec/replicas").or(count("/status/desiredNumberScheduled")).unwrap_or(1);
+    let available = count("/status/availableReplicas").or(count("/status/numberAvailable")).unwrap_or(0);
+    Part {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        pods: is_workload.then_some((available, wanted)),
+        role,
+        age_secs: seconds(part, "/metadata/creationTimestamp").map_or(0, |at| (now - at).max(0)),
+    }
+}

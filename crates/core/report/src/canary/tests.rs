@@ -1,0 +1,211 @@
+//! The screens, for releases in each phase. Data in, text out.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::paint::Paint;
+
+fn snapshot(phase: &str, edit: impl FnOnce(&mut Value)) -> Snapshot {
+    let hook =
+        |name: &str, kind: &str| json!({"name": name, "type": kind, "url": format!("http://gate/{name}")});
+    let mut canary = json!({
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": "test", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "analysis": {
+                "interval": "1m", "threshold": 5, "stepWeight": 20, "maxWeight": 50,
+                "metrics": [
+                    {"name": "request-success-rate", "thresholdRange": {"min": 99}},
+                    {"name": "errors", "thresholdRange": {"max": 5.5}},
+                ],
+                "webhooks": [hook("start", "confirm-rollout"), hook("grow", "confirm-traffic-increase"),
+                    hook("load", "rollout"), hook("go", "confirm-promotion")],
+            },
+        },
+        "status": {
+            "phase": phase, "canaryWeight": 20, "failedChecks": 2, "lastAppliedSpec": "s1new", "lastPromotedSpec": "s1old",
+            "lastTransitionTime": "2026-01-01T00:09:00Z",
+            "conditions": [{"type": "Promoted", "message": format!("What {phase} means.")}],
+        },
+    });
+    edit(&mut canary);
+    Snapshot { canary, provider: "istio".to_owned(), now: 1_767_226_200, ..Snapshot::default() }
+}
+
+fn event(second: u32, kind: &str, count: u32, message: &str) -> Value {
+    json!({
+        "type": kind, "count": count, "message": message, "lastTimestamp": format!("2026-01-01T00:09:{second:02}Z"),
+        "involvedObject": {"kind": "Canary", "name": "podinfo", "namespace": "test", "uid": "u"},
+    })
+}
+
+fn run() -> Vec<Value> {
+    vec![
+        event(0, "Warning", 9, "Halt podinfo.test advancement success rate 1.00% < 99%"),
+        event(1, "Normal", 1, "New revision detected! Scaling up podinfo.test"),
+        event(2, "Normal", 1, "Advance podinfo.test canary weight 20"),
+        event(3, "Warning", 2, "Halt podinfo.test advancement success rate 95.50% < 99%"),
+        event(4, "Warning", 1, "No values for metric errors: the label app has the values a and b"),
+        event(5, "Normal", 7, "Rollback hook rb not signaling a rollback"),
+    ]
+}
+
+fn holds(text: &str, wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+    }
+}
+
+#[test]
+fn a_run_that_fails_is_told_with_its_checks_and_their_bound() {
+    let snapshot = Snapshot {
+        events: run(),
+        live: Some(Ok((80, 20))),
+        revision: Some("s1new".to_owned()),
+        ..snapshot("Progressing", |_| {})
+    };
+    let info = Info::new(&snapshot);
+    let text = why(&info, "serin canary");
+    holds(
+        &text,
+        &[
+            "podinfo.test: Progressing, a new version is analysed; 20 % of the traffic at the new version, 80 % at the primary; \
+             1 of 3 steps done.",
+            "Last decision, 57s ago, told 2 times: Halt podinfo.test advancement success rate 95.50% < 99%",
+            "Failed checks: 2 of 5; 3 more and it is taken back.",
+            "  failed, told 2 times: success rate 95.50% < 99%",
+            "  no values of errors: the label app has the values a and b",
+            "Its condition says: What Progressing means.",
+            "the next look is at most 1m away; serin canary -n test promote podinfo",
+        ],
+    );
+    assert!(!text.contains("1.00%") && !text.contains("Waits for"), "another run's, or nobody's: {text}");
+    holds(
+        &details(&info, Paint::Plain),
+        &[
+            "Status:          ◌ Progressing",
+            "  Weight:        20 (primary 80; by the routes)",
+            "  Steps:         done 20, to come 40 60",
+            "  FailedChecks:  2 of 5",
+            "  NextLook:      within 1m (the controller alone knows the moment",
+            "Revision:        s1new seen last, s1old promoted\n",
+            "Metrics:         request-success-rate >= 99: failed: success rate 95.50% < 99%",
+            "                 errors <= 5.5: no failed check",
+            "(values that pass are in no object",
+            "Gates:           start (confirm-rollout): is not asked now",
+        ],
+    );
+}
+
+#[test]
+fn the_gate_that_is_waited_for_is_named_by_phase_and_events() {
+    let closed = |what: &str, name: &str| {
+        vec![event(9, "Warning", 3, &format!("Halt podinfo.test advancement waiting for {what} {name}"))]
+    };
+    let again =
+        |gate| [closed("traffic increase approval", "grow"), vec![event(10, "Normal", 1, gate)]].concat();
+    for (phase, events, wanted) in [
+        ("Waiting", vec![], "start"),
+        ("Waiting", closed("approval", "start"), "start"),
+        ("WaitingPromotion", vec![], "go"),
+        ("Progressing", closed("traffic increase approval", "grow"), "grow"),
+        ("Progressing", again("Starting canary analysis for podinfo.test"), "grow"),
+        ("Progressing", again("Confirm-traffic-increase check grow passed"), "-"),
+        ("Progressing", again("Advance podinfo.test canary weight 40"), "-"),
+        ("Progressing", vec![], "-"),
+        ("Succeeded", closed("approval", "start"), "-"),
+    ] {
+        let info = Info::new(&Snapshot { events, ..snapshot(phase, |_| {}) });
+        let waits: Vec<&str> = info.gates.iter().filter(|gate| gate.waits).map(|gate| &*gate.name).collect();
+        assert_eq!(waits.first().unwrap_or(&"-"), &wanted, "{phase}");
+        let line = list(std::slice::from_ref(&info), Listing::default());
+        let cells: Vec<&str> = line.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(
+            cells,
+            ["podinfo", "Deployment/podinfo", "istio", phase, "20", "2/5", wanted, "60s"],
+            "{line}"
+        );
+        let text = why(&info, "kubectl canary");
+        assert_eq!(text.contains("kubectl canary -n test approve podinfo"), wanted != "-", "{text}");
+    }
+}
+
+#[test]
+fn a_canary_of_flaggers_is_told_no_words_that_it_does_not_know() {
+    for (phase, next) in [
+        ("Waiting", "let the web hook of start say yes"),
+        ("Progressing", "nothing; the next look is at most 1m away."),
+        ("Failed", "give Deployment/podinfo a version that mends what failed"),
+        ("Succeeded", "a new version of Deployment/podinfo begins a run."),
+    ] {
+        let info =
+            Info::new(&snapshot(phase, |canary| canary["status"]["lastAppliedSpec"] = json!("7c9d6b8f54")));
+        let text = why(&info, "serin canary");
+        assert!(text.contains(next) && !text.contains("serin canary"), "{text}");
+        let wide = Listing { wide: true, namespace: true };
+        assert!(list(&[info], wide).trim_end().ends_with("7c9d6b8f54  flagger"));
+    }
+}
+
+#[test]
+fn what_was_said_and_approved_is_shown() {
+    let granted = json!({"revision": "s1new", "gates": {"confirm-promotion/go": "jane"}, "promote": "joe"});
+    let info = Info::new(&snapshot("WaitingPromotion", |canary| {
+        canary["metadata"]["annotations"] = json!({"serin.dev/canary-granted": granted.to_string()});
+    }));
+    holds(
+        &details(&info, Paint::Plain),
+        &["go (confirm-promotion): approved by jane", "Word:            promotion called by joe"],
+    );
+    holds(&why(&info, "x"), &["Waits for: pods, to do what was said: promotion called by joe"]);
+}
+
+#[test]
+fn odd_and_refused_canaries_are_shown_as_far_as_they_go() {
+    for odd in [json!({}), json!({"metadata": 3, "spec": [], "status": {"phase": "Later", "conditions": 7}})]
+    {
+        let info = Info::new(&Snapshot { canary: odd, ..Snapshot::default() });
+        assert!(
+            !details(&info, Paint::Plain).is_empty() && !list(&[info.clone()], Listing::default()).is_empty()
+        );
+        holds(
+            &why(&info, "x"),
+            &["no controller has looked at it yet", "There are no events of it any more"],
+        );
+    }
+    let info = Info::new(&snapshot("Initialized", |canary| {
+        canary["spec"]["suspend"] = json!(true);
+        canary["status"]["conditions"] = json!([{"type": "Invalid", "message": "spec.x: no"}]);
+    }));
+    holds(
+        &why(&info, "x"),
+        &["It is suspended", "It is not run: spec.x: no", "kubectl -n test patch canary podinfo"],
+    );
+    holds(&list(&[info], Listing::default()), &["Invalid"]);
+}
+
+#[test]
+fn workloads_and_services_are_told_with_their_part() {
+    let deployment = |name: &str, replicas: i64, available: i64| {
+        json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {"replicas": replicas},
+            "status": {"availableReplicas": available}})
+    };
+    let service = json!({"kind": "Service", "metadata": {"name": "podinfo"}, "spec": {"selector": {"app": "podinfo-primary"}}});
+    let route = json!({"kind": "VirtualService", "metadata": {"name": "podinfo"}});
+    let objects = vec![deployment("podinfo", 0, 0), deployment("podinfo-primary", 3, 2), service, route];
+    let live = Some(Ok((100, 0)));
+    let info = Info::new(&Snapshot { objects, live, ..snapshot("Succeeded", |_| {}) });
+    holds(
+        &details(&info, Paint::Plain),
+        &[
+            "• no pods",
+            "target, 0 %",
+            "◌ 2/3 available",
+            "primary, 100 %",
+            "leads to app=podinfo-primary",
+            "primary 100 %, canary 0 %",
+        ],
+    );
+    assert!(info.steps.iter().all(|step| !step.done));
+}

@@ -1,0 +1,171 @@
+//! `why`: in plain words, why a release stands where it stands, and what to do.
+
+use std::fmt::Write as _;
+
+use serin_api::flagger::CanaryPhase as Phase;
+use serin_lang::age::human;
+
+use super::{
+    Info,
+    news::{Event, News, of_run, read},
+};
+
+/// Failed checks that are listed.
+const LISTED_MAX: usize = 5;
+
+/// The answer, a few lines. `called` is what people type for `serin canary`.
+#[must_use]
+pub fn why(info: &Info, called: &str) -> String {
+    let mut text = String::new();
+    let mut say = |line: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    };
+    say(format!("{}.{}: {}", info.name, info.namespace, stands(info)));
+    if info.suspended {
+        say("It is suspended: nothing happens.".to_owned());
+    }
+    if !info.invalid.is_empty() {
+        say(format!("It is not run: {}", info.invalid));
+    }
+    let events = of_run(&info.events);
+    if let Some(last) = events.iter().rev().find(|event| !is_noise(event)) {
+        let ago = human((info.now - last.at).max(0));
+        say(format!("Last decision, {ago} ago{}: {}", times(last), last.message));
+    } else {
+        say("There are no events of it any more: Kubernetes forgets them after an hour.".to_owned());
+    }
+    if is_judged(info.phase()) {
+        say(checks(info));
+    }
+    let failed = events.iter().rev().filter(|event| matches!(read(&event.message), News::Failed(_)));
+    for event in failed.take(LISTED_MAX) {
+        if let News::Failed(what) = read(&event.message) {
+            say(format!("  failed{}: {what}", times(event)));
+        }
+    }
+    let explained = |event: &&Event| matches!(read(&event.message), News::NoValues(..));
+    for event in events.iter().rev().filter(explained).take(LISTED_MAX) {
+        if let News::NoValues(metric, why) = read(&event.message) {
+            say(format!("  no values of {metric}: {why}"));
+        }
+    }
+    if !info.message.is_empty() {
+        say(format!("Its condition says: {}", info.message));
+    }
+    for wait in waits(info, events) {
+        say(format!("Waits for: {wait}"));
+    }
+    say(format!("Next: {}", next(info, called)));
+    text
+}
+
+/// What is told at each look and decides nothing.
+fn is_noise(event: &Event) -> bool {
+    let noise = [
+        "Rollback hook ",
+        "all the metrics providers",
+        "Progressive traffic is not",
+        "Setting canaryAnalysis",
+    ];
+    noise.iter().any(|words| event.message.starts_with(words))
+        || event.message.starts_with("A/B testing is not supported")
+        || matches!(read(&event.message), News::NoValues(..))
+}
+
+fn times(event: &Event) -> String {
+    if event.count <= 1 { String::new() } else { format!(", told {} times", event.count) }
+}
+
+fn is_judged(phase: Option<Phase>) -> bool {
+    matches!(phase, Some(Phase::Progressing | Phase::WaitingPromotion))
+}
+
+fn stands(info: &Info) -> String {
+    let weight = match info.live {
+        Some((primary, canary)) => {
+            format!("{canary} % of the traffic at the new version, {primary} % at the primary")
+        }
+        None => format!("weight {} by its status", info.weight),
+    };
+    let iterations = info.steps.iter().filter(|step| step.done).count();
+    let steps = format!("{iterations} of {} steps done", info.steps.len());
+    let what = match info.phase() {
+        None => return "no controller has looked at it yet.".to_owned(),
+        Some(Phase::Initializing) => "its primary is being made",
+        Some(Phase::Initialized) => "it waits for its first new version",
+        Some(Phase::Waiting) => "a new version waits for approval to start",
+        Some(Phase::Progressing) => "a new version is analysed",
+        Some(Phase::WaitingPromotion) => "a new version waits for approval to be promoted",
+        Some(Phase::Promoting) => "the primary gets the new version",
+        Some(Phase::Finalising) => "the traffic is back at the primary, which has the new version",
+        Some(Phase::Succeeded) => "the last new version was promoted",
+        Some(Phase::Failed) => "the last new version was taken back",
+        Some(Phase::Terminating | Phase::Terminated) => "it is being deleted",
+    };
+    let tail = if is_judged(info.phase()) { format!("; {weight}; {steps}") } else { format!("; {weight}") };
+    format!("{}, {what}{tail}.", info.phase)
+}
+
+fn checks(info: &Info) -> String {
+    let (failed, threshold) = (info.failed_checks, info.threshold);
+    let then = if threshold <= failed {
+        "the next look takes the new version back".to_owned()
+    } else {
+        format!("{} more and it is taken back", threshold - failed)
+    };
+    format!("Failed checks: {failed} of {threshold}; {then}.")
+}
+
+fn waits(info: &Info, events: &[Event]) -> Vec<String> {
+    let gates = info.gates.iter().filter(|gate| gate.waits);
+    let mut all: Vec<String> =
+        gates.map(|gate| format!("gate {} ({}), which asks {}", gate.name, gate.kind, gate.url)).collect();
+    let last = events.iter().rev().find(|event| !is_noise(event));
+    if let Some(News::NotReady(what)) = last.map(|event| read(&event.message)) {
+        all.push(format!("pods: {what}"));
+    }
+    all.extend(info.granted.iter().map(|word| format!("pods, to do what was said: {word}")));
+    all
+}
+
+fn next(info: &Info, called: &str) -> String {
+    let (name, n) = (&info.name, &info.namespace);
+    let is_serins = info.controller != "flagger";
+    let waits: Vec<&str> = info.gates.iter().filter(|gate| gate.waits).map(|gate| &*gate.name).collect();
+    if info.suspended {
+        return format!(
+            "kubectl -n {n} patch canary {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+        );
+    }
+    if !info.invalid.is_empty() {
+        return "mend the field that is named; the Canary is looked at as soon as it changes.".to_owned();
+    }
+    if !waits.is_empty() {
+        return if is_serins {
+            format!(
+                "{called} -n {n} approve {name}, or {called} -n {n} abort {name}; or let {} say yes.",
+                waits.join(", ")
+            )
+        } else {
+            format!("let the web hook of {} say yes (Flagger knows no other way).", waits.join(", "))
+        };
+    }
+    let look = format!("the next look is at most {} away", info.interval);
+    match info.phase() {
+        Some(Phase::Progressing | Phase::WaitingPromotion) if is_serins => {
+            format!(
+                "{look}; {called} -n {n} promote {name} leaves the rest out, {called} -n {n} abort {name} takes it back."
+            )
+        }
+        Some(Phase::Failed) => format!(
+            "give {} a version that mends what failed, or its earlier one; the same version is not tried again by itself.",
+            info.target
+        ),
+        Some(Phase::Initialized | Phase::Succeeded) => {
+            format!("nothing; a new version of {} begins a run.", info.target)
+        }
+        None => "see that a controller runs: serin flagger, or Flagger.".to_owned(),
+        _ => format!("nothing; {look}."),
+    }
+}
