@@ -102,6 +102,8 @@ mod tests {
 
     use super::*;
 
+    type Edit = fn(&mut Value);
+
     fn observed(edit: impl FnOnce(&mut Value)) -> Observed {
         let hook = json!({"name": "gate", "type": "confirm-promotion", "url": "http://h"});
         let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_word_that_would_do_nothing_is_refused() {
         let none = |_: &mut Value| {};
-        let cases: [(fn(&mut Value), Verb, &str); 8] = [
+        let cases: [(Edit, Verb, &str); 8] = [
             (none, Verb::Promote, ""),
             (none, Verb::Approve, "no gate is waited for"),
             (|it| it["status"]["phase"] = json!("Succeeded"), Verb::Abort, "no new version is on its way"),

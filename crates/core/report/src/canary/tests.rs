@@ -167,7 +167,8 @@ fn odd_and_refused_canaries_are_shown_as_far_as_they_go() {
     {
         let info = Info::new(&Snapshot { canary: odd, ..Snapshot::default() });
         assert!(
-            !details(&info, Paint::Plain).is_empty() && !list(&[info.clone()], Listing::default()).is_empty()
+            !details(&info, Paint::Plain).is_empty()
+                && !list(std::slice::from_ref(&info), Listing::default()).is_empty()
         );
         holds(
             &why(&info, "x"),
