@@ -7,7 +7,7 @@ use serin_e2e::runner::Plan;
 use serin_e2e::target::Kind;
 
 /// How many scenarios run at once: they mostly wait, and two cores carry this many without being late.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 20;
 
 /// Runs the scenarios.
 #[derive(Debug, Parser)]

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::fixture::{merge, yaml};
 use crate::view::NAME;
 
-/// A Deployment of one pod, changed by YAML.
+/// A Deployment, changed by YAML. It has no pods: then initialisation has no users to wait for until they have left.
 pub(super) fn deployment(change: &str) -> Result<Value> {
     let mut deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": NAME},
         "spec": {
-            "replicas": 1,
+            "replicas": 0,
             "selector": {"matchLabels": {"app": NAME}},
             "template": {
                 "metadata": {"labels": {"app": NAME}},

@@ -14,7 +14,7 @@ pub(super) async fn blue_green_behind_services(s: &Stage) -> Result<()> {
                spec: {selector: {app: demo}, ports: [{name: http, port: 80, targetPort: 9898}]}}"])
         .await?;
     s.target(
-        "metadata: {labels: {app.kubernetes.io/name: demo, team: blue}, annotations: {app.kubernetes.io/x: kept}}",
+        "{spec: {replicas: 1}, metadata: {labels: {app.kubernetes.io/name: demo, team: blue}, annotations: {app.kubernetes.io/x: kept}}}",
     )
     .await?;
     s.canary("kubernetes", "{service: {name: demo-svc}, analysis: {iterations: 5}}").await?;
@@ -57,7 +57,7 @@ pub(super) async fn apex_metadata_on_istio(s: &Stage) -> Result<()> {
 
 pub(super) async fn primary_before_the_target_goes(s: &Stage) -> Result<()> {
     s.flagger(&[]).await?;
-    s.target("spec: {template: {spec: {schedulerName: by-hand}}}").await?;
+    s.target("spec: {replicas: 1, template: {spec: {schedulerName: by-hand}}}").await?;
     s.bind_where("app", "demo", 1).await?;
     s.canary("kubernetes", "{}").await?;
     s.until("a primary that is not ready", |view| view.replicas("demo-primary") == 1).await?;

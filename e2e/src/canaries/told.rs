@@ -187,7 +187,7 @@ pub(super) async fn all_is_given_back(s: &Stage) -> Result<()> {
     s.mirror.watch(&[VIRTUAL_SERVICE]);
     s.flagger(&[]).await?;
     s.given(&BEFORE).await?;
-    s.target("{}").await?;
+    s.target("spec: {replicas: 1}").await?;
     let before = |view: &View| {
         (
             view.one(SERVICE, "demo")["spec"].clone(),
