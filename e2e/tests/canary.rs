@@ -19,7 +19,7 @@ use serin_e2e::target::{self, Target};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-const CANARY: Kind = Kind { api: "/apis/flagger.app/v1beta1", plural: "canaries" };
+const CANARY: Kind = Kind::new("/apis/flagger.app/v1beta1", "canaries", "Canary");
 /// Nobody listens there: a gate that is closed.
 const NOBODY: &str = "http://127.0.0.1:1/";
 /// How long any one wait may take: many times what the slowest machine needs.

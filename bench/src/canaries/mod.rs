@@ -73,19 +73,14 @@ pub(crate) async fn measure(
 
     let (before, from, questions) = (process.usage()?, bench.audit.end()?, server.questions());
     let begun = Instant::now();
-    bench
-        .each(count, |i| async move {
-            let image = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "demo:v2"}]);
-            patch(&bench.client, &DEPLOYMENT.one(namespace, &objects::name(i)), &image, Patch::Json).await.map(drop)
-        })
-        .await?;
+    release(bench, count, namespace).await?;
     let triggered_s = begun.elapsed().as_secs_f64();
     all_in((&watched, process), "Succeeded", count).await?;
     let wall_s = begun.elapsed().as_secs_f64();
     let after = process.usage()?;
     let drained = bench.drained(QUIET_LOOKS, DRAIN).await?;
     let (idle, to) = (process.usage()?, bench.audit.end()?);
-    let release = bench.audit.between(from, to)?;
+    let seen = bench.audit.between(from, to)?;
     let rest_for = REST.max(interval * 2);
     sleep(rest_for).await;
     let rested = process.usage()?;
@@ -112,7 +107,7 @@ pub(crate) async fn measure(
         "ticks": {"done": course.steps, "due": due},
         "gap_s": gaps(&server.gaps(), interval.as_secs_f64()),
         "metric_queries": server.questions() - questions,
-        "requests": requests(&release, count, course.steps),
+        "requests": requests(&seen, count, course.steps),
         "drain_s": round(drained.seconds),
         "cpu_s": round(cpu_s),
         "cpu_ms_per_tick": round(1000.0 * cpu_s / course.steps as f64),
@@ -125,6 +120,16 @@ pub(crate) async fn measure(
             "cpu_percent": round(100.0 * (rested.cpu_s - idle.cpu_s) / rest_for.as_secs_f64()),
         },
     }))
+}
+
+/// Changes every target's image.
+async fn release(bench: &Bench, count: usize, namespace: &str) -> Result<()> {
+    bench
+        .each(count, |i| async move {
+            let image = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "demo:v2"}]);
+            patch(&bench.client, &DEPLOYMENT.one(namespace, &objects::name(i)), &image, Patch::Json).await.map(drop)
+        })
+        .await
 }
 
 async fn all_in((watched, process): (&Watched<Runs>, &Process), phase: &str, count: usize) -> Result<()> {

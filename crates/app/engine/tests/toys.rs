@@ -31,6 +31,21 @@ struct Toys {
     plans: Arc<AtomicU32>,
 }
 
+/// Says something once, and writes down what it is answered; a word to nobody is answered by nobody.
+fn talk(observed: &Observed) -> Act {
+    let (toy, size) = (&observed.object, &observed.object.value()["spec"]["size"]);
+    let mut act = Act { keep: Some(json!("said")), ..Act::default() };
+    if let Some(serin_kernel::Heard { topic, answer: Answer::Reply(reply) }) = observed.replies.first() {
+        let status = json!({"status": {"heard": format!("{topic}: {}", reply.body)}});
+        act.writes.push(Write::same(toy, Change::MergeStatus(status)));
+    } else if observed.kept.is_none() {
+        let call = |to: &str| serin_kernel::Call::new(Method::Post, format!("http://{to}/"));
+        act.calls = vec![call("nobody").about("a question"), call("echo").about("a word")];
+    }
+    act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"parts": size}}))));
+    act
+}
+
 impl Planner for Toys {
     fn kind(&self) -> Kind {
         TOY
@@ -80,21 +95,7 @@ impl Planner for Toys {
                 let call = serin_kernel::Call::new(Method::Get, "http://h/");
                 return Plan::Ask(vec![Ask { id: "x".to_owned(), question: Question::Call(call) }]);
             }
-            // Says something once, and writes down what it is answered; a word to nobody is answered by nobody.
-            Some("talk") => {
-                let heard = observed.replies.first();
-                if let Some(serin_kernel::Heard { topic, answer: Answer::Reply(reply) }) = heard {
-                    let status = json!({"status": {"heard": format!("{topic}: {}", reply.body)}});
-                    act.writes.push(Write::same(toy, Change::MergeStatus(status)));
-                } else if observed.kept.is_none() {
-                    let call = |to: &str| serin_kernel::Call::new(Method::Post, format!("http://{to}/"));
-                    act.calls = vec![call("nobody").about("a question"), call("echo").about("a word")];
-                }
-                act.keep = Some(json!("said"));
-                let parts = json!({"status": {"parts": body["spec"]["size"]}});
-                act.writes.push(Write::same(toy, Change::MergeStatus(parts)));
-                return Plan::Act(act);
-            }
+            Some("talk") => return Plan::Act(talk(observed)),
             Some("ask-file") if answers.is_empty() => {
                 let path = body["spec"]["path"].as_str().unwrap_or_default().to_owned();
                 return Plan::Ask(vec![Ask { id: "file".to_owned(), question: Question::File(path) }]);

@@ -10,7 +10,7 @@ use anyhow::Context;
 /// Print the custom resource definitions, for kubectl apply -f -
 #[derive(clap::Args, Debug)]
 pub(crate) struct CrdsArgs {
-    /// Those of Flagger's kinds and of AnalysisVariant instead of those of Argo Rollouts'
+    /// Those of Flagger's kinds and of analysis variants instead of those of Argo Rollouts'
     #[arg(long)]
     flagger: bool,
 }

@@ -23,6 +23,7 @@ const UNSEEN_RETRY: Duration = Duration::from_secs(1);
 
 /// What is to be done before the ReplicaSets can be used.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum Claim<'a> {
     /// Nothing: these are the Rollout's.
     Settled(Vec<&'a Object>),

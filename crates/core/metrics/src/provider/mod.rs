@@ -131,6 +131,7 @@ pub struct Cluster {
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Step<T> {
     /// This is asked; its answer is added to the answers.
     Ask(Question),
