@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use serin_e2e::cluster::{self, DEPLOYMENT, Kind, Patch, create, get};
+use serin_e2e::cluster::{self, CANARY, DEPLOYMENT, Patch, create, get};
 use serin_e2e::controller::{Controller, binary};
 use serin_e2e::target::{self, Target};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-const CANARY: Kind = Kind::new("/apis/flagger.app/v1beta1", "canaries", "Canary");
 /// Nobody listens there: a gate that is closed.
 const NOBODY: &str = "http://127.0.0.1:1/";
 /// How long any one wait may take: many times what the slowest machine needs.
@@ -155,10 +154,10 @@ async fn held_and_called_off(ground: &Ground) -> Result<()> {
         .refused(&["approve", "web", "--gate", "none"], "no gate is called \"none\"; its gates are start")
         .await?;
     ground.prints(&["approve", "web"], &["canary 'web' approved"]).await?;
-    ensure!(ground.status().await?["phase"] == "Progressing", "{}", ground.status().await?);
+    ground.reach(&["Progressing"]).await?;
     ground.refused(&["approve", "web", "--gate", "start"], "gate \"start\" is behind it").await?;
     ground.prints(&["abort", "web"], &["canary 'web' aborted"]).await?;
-    ensure!(ground.status().await?["phase"] == "Failed", "{}", ground.status().await?);
+    ground.reach(&["Failed"]).await?;
     ground.prints(&["why", "web"], &["was taken back", "Canary failed! Scaling down web"]).await?;
     ground.refused(&["promote", "web"], "it is Failed: no new version is on its way").await
 }
