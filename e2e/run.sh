@@ -5,7 +5,7 @@
 #   scenarios    e2e/src: what a Rollout and a Canary must do
 #   manifests    every example manifest of Argo's, applied with kubectl, and of Flagger's by compat.sh (need what lies beside the repository)
 #   shift        `serin shift` and `serin canary` as a user runs them
-#   bad-input    malformed and absurd objects, and the definition of Rollouts deleted under the running controller
+#   bad-input    malformed and absurd Rollouts and Canaries, and the definition of Rollouts deleted under the running controller
 #   traffic      traffic.sh: real requests through Traefik while a release goes on
 #   story        story.sh: a recorded session, line by line (needs the recordings beside the repository)
 #   w2           w2.sh: the second walk-through with kubectl, a mesh and real requests
@@ -70,7 +70,7 @@ for part in "$@"; do
     scenarios) cargo_test --test scenarios -- --target real ;;
     manifests) cargo_test --test manifests && ./compat.sh "$PLANE" "$RUN/compat" ;;
     shift) cargo_test --test shift --test canary ;;
-    bad-input) cargo_test --test bad_input ;;
+    bad-input) cargo_test --test bad_input --test bad_canaries ;;
     traffic) ./traffic.sh "$RUN/traffic" ;;
     story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
     chart) plane_up plane && ./chart.sh "$PLANE" "$RUN/chart" ;;
