@@ -69,6 +69,16 @@ impl Ground {
         Ok(Said { code, out: text(output.stdout), err: text(output.stderr) })
     }
 
+    /// Shows something until it has this: events come behind what they tell of.
+    async fn shows(&self, words: &[&str], wanted: &[&str]) -> Result<()> {
+        let bound = Instant::now() + PATIENCE;
+        while let Err(error) = self.prints(words, wanted).await {
+            ensure!(Instant::now() < bound, "{error:#}");
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// The same, which must succeed and print this.
     async fn prints(&self, words: &[&str], wanted: &[&str]) -> Result<String> {
         let said = self.plugin(words).await?;
@@ -146,7 +156,7 @@ async fn held_and_called_off(ground: &Ground) -> Result<()> {
     ground.prints(&["list"], &["web", "Deployment/web", "kubernetes", "Waiting", "start"]).await?;
     let wanted =
         ["waits for approval to start", "Waits for: gate start (confirm-rollout)", "kubectl canary -n"];
-    ground.prints(&["why", "web"], &wanted).await?;
+    ground.shows(&["why", "web"], &wanted).await?;
     ground
         .prints(&["get", "web"], &["Waiting", "start (confirm-rollout): is waited for", "web-primary"])
         .await?;
@@ -158,7 +168,7 @@ async fn held_and_called_off(ground: &Ground) -> Result<()> {
     ground.refused(&["approve", "web", "--gate", "start"], "gate \"start\" is behind it").await?;
     ground.prints(&["abort", "web"], &["canary 'web' aborted"]).await?;
     ground.reach(&["Failed"]).await?;
-    ground.prints(&["why", "web"], &["was taken back", "Canary failed! Scaling down web"]).await?;
+    ground.shows(&["why", "web"], &["was taken back", "Canary failed! Scaling down web"]).await?;
     ground.refused(&["promote", "web"], "it is Failed: no new version is on its way").await
 }
 
