@@ -17,7 +17,7 @@ use serin_e2e::cluster::{
 use serin_e2e::controller::Controller;
 use serin_e2e::fixture::merge;
 use serin_e2e::routers::METRIC_TEMPLATE;
-use serin_e2e::target::Target;
+use serin_e2e::target::{Target, install_canary_definitions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -26,8 +26,6 @@ const TRIES: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(200);
 
 const VARIANT: Kind = Kind::new("/apis/serin.dev/v1alpha1", "analysisvariants", "AnalysisVariant");
-/// What a user applies before the first Canary.
-const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/flagger-crds.yaml");
 /// Every namespace is served.
 const ALL: &str = "";
 /// Longer than a web hook's time-out below.
@@ -387,32 +385,17 @@ async fn neighbour(place: &Place<'_>) -> Result<()> {
     place.phase("neighbour", "Succeeded").await.context("the Canary beside the bad ones")
 }
 
-/// Creates the definitions that a user applies, and waits until they are served.
-async fn install(client: &Client) -> Result<()> {
-    let text = std::fs::read_to_string(DEFINITIONS)?;
-    for definition in serde_saphyr::from_multiple::<Value>(&text)? {
-        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-        match create(client, path, &definition).await {
-            Err(error) if !has_code(&error, 409) => return Err(error),
-            _ => {}
-        }
-    }
-    for kind in [CANARY, METRIC_TEMPLATE, VARIANT] {
-        let mut tries = 0..TRIES;
-        while get(client, &format!("{}/{}", kind.api, kind.plural)).await.is_err() {
-            tries.next().with_context(|| format!("{} are not served", kind.plural))?;
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_canaries_are_told_of_and_hold_up_nobody() -> Result<()> {
     let folder = common::folder()?;
     let target = Target::start(common::kind(), folder.path()).await.context("starting the cluster")?;
     let client = &target.client;
-    install(client).await?;
+    install_canary_definitions(client).await?;
+    let mut tries = 0..TRIES;
+    while get(client, &VARIANT.list("default")).await.is_err() {
+        tries.next().context("AnalysisVariants are not served")?;
+        tokio::time::sleep(PAUSE).await;
+    }
     let more = ["-mesh-provider", "kubernetes", "-no-cross-namespace-refs"].map(str::to_owned);
     let mut flagger = Controller::flagger(&target.kubeconfig, folder.path(), ALL, &more)?;
     let base = hooks().await?;
