@@ -128,9 +128,13 @@ async fn a_call_ends_in_time_however_many_attempts_are_left() {
     let wait = Duration::from_millis(1);
     let http = Http::new(Limits { whole: wait * 100, wait_min: wait, wait_max: wait, ..Limits::default() });
     let call = Call { retries: u32::MAX, ..get(format!("http://{}", server.address)) };
-    let reply = http.call(call).await.unwrap();
-    assert_eq!(reply.status, 500);
-    assert!(reply.attempts < 200, "{reply:?}");
+    // The time ends between two attempts, and the last answer stands, or in the middle of one.
+    match http.call(call).await {
+        Ok(reply) => assert_eq!(reply.status, 500),
+        Err(why) => assert!(why.contains("context deadline exceeded"), "{why}"),
+    }
+    let asked = server.heard().len();
+    assert!((1..200).contains(&asked), "{asked}");
 }
 
 #[tokio::test]
