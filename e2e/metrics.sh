@@ -8,5 +8,5 @@ command -v prometheus > /dev/null || { echo "missing: prometheus (Debian: apt-ge
 ensure_serin || exit 1
 mkdir -p "$folder"
 "$(dirname "$SERIN_BIN")/canary-metrics" "$folder" "$(free_ports 21000)" > "$folder/metrics.log" || {
-  tail -5 "$folder/metrics.log" "$folder/prometheus.log"; exit 1; }
-tail -1 "$folder/metrics.log"
+  tail -n 5 "$folder/metrics.log" "$folder/prometheus.log"; exit 1; }
+tail -n 1 "$folder/metrics.log"
