@@ -93,6 +93,7 @@ pub(super) async fn steps_of_a_service(s: &Stage) -> Result<()> {
         .await?;
     s.canary("istio", "targetRef: {apiVersion: v1, kind: Service, name: demo}").await?;
     s.ready().await?;
+    s.until("its route", |view| istio(view.one(VIRTUAL_SERVICE, "demo")) == "100/0").await?;
     let mut seen = s.past(VIRTUAL_SERVICE, "demo", istio).len();
     for (version, (analysis, weights)) in [
         ("stepWeight: 20, maxWeight: 50", &["80/20", "60/40", "40/60", "100/0"][..]),
@@ -107,6 +108,7 @@ pub(super) async fn steps_of_a_service(s: &Stage) -> Result<()> {
         s.change(SERVICE, "demo", &format!("spec: {{selector: {{app: demo, version: v{version}}}}}")).await?;
         s.until("a new version", |view| view.canary_phase() == "Progressing").await?;
         s.reaches("Succeeded").await?;
+        s.until("its route again", |view| istio(view.one(VIRTUAL_SERVICE, "demo")) == "100/0").await?;
         let all = s.past(VIRTUAL_SERVICE, "demo", istio);
         s.same(analysis, &all[seen..].to_vec(), &texts(weights))?;
         seen = all.len();

@@ -136,6 +136,10 @@ pub(super) async fn a_primary_that_is_stuck(s: &Stage) -> Result<()> {
     s.looks_until("half of the users", |view| view.stands() == "Progressing 50").await?;
     // Not before: the target's pods may take their time, the primary's, which gets this with the version, will not come.
     s.change(DEPLOYMENT, "demo", &format!("spec: {{{SOON}}}")).await?;
+    s.until("the deadline is seen", |view| {
+        view.one(DEPLOYMENT, "demo")["spec"]["progressDeadlineSeconds"] == json!(3)
+    })
+    .await?;
     s.looks_until("it is promoted", |view| view.stands() == "Promoting 50").await?;
     stays_with_the_canary(s).await?;
     // The version that mends it is analysed where the users are, and promoted (in Flagger it takes the pods away: difference 2).

@@ -102,9 +102,10 @@ pub(super) async fn metadata_of_others(s: &Stage) -> Result<()> {
 
 pub(super) async fn traffic_distribution(s: &Stage) -> Result<()> {
     s.initialized("kubernetes", "service: {trafficDistribution: PreferClose}").await?;
-    let view = s.view();
-    for name in THREE {
-        s.same(name, &view.one(SERVICE, name)["spec"]["trafficDistribution"], &json!("PreferClose"))?;
-    }
-    Ok(())
+    s.until("Services that prefer what is close", |view| {
+        THREE
+            .iter()
+            .all(|name| view.one(SERVICE, name)["spec"]["trafficDistribution"] == json!("PreferClose"))
+    })
+    .await
 }
