@@ -101,10 +101,8 @@ impl Planner for Toys {
                 return Plan::Ask(vec![Ask { id: "file".to_owned(), question: Question::File(path) }]);
             }
             Some("ask-once") if answers.is_empty() => {
-                return Plan::Ask(vec![Ask {
-                    id: "x".to_owned(),
-                    question: Question::Read(PART.key("n", "x")),
-                }]);
+                let question = Question::Read(PART.key("n", "x"));
+                return Plan::Ask(vec![Ask { id: "x".to_owned(), question }]);
             }
             _ => {}
         }
