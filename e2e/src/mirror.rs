@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anyhow::{Result, ensure};
 use futures::StreamExt;
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -15,8 +16,9 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
-use crate::cluster::{DEPLOYMENT, EVENT, INGRESS, Kind, POD, REPLICA_SET, ROLLOUT, SERVICE};
+use crate::cluster::{DEPLOYMENT, EVENT, INGRESS, Kind, POD, REPLICA_SET, ROLLOUT, SERVICE, get, has_code};
 use crate::view::View;
 
 /// What every scenario looks at.
@@ -29,6 +31,7 @@ pub struct Mirror {
     objects: Arc<Mutex<Objects>>,
     sender: Arc<watch::Sender<u64>>,
     changed: watch::Receiver<u64>,
+    kinds: Mutex<Vec<Kind>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -51,6 +54,7 @@ impl Mirror {
             objects: Arc::default(),
             sender: Arc::new(sender),
             changed,
+            kinds: Mutex::default(),
             tasks: Mutex::default(),
         };
         mirror.watch(&WATCHED);
@@ -59,6 +63,7 @@ impl Mirror {
 
     /// Begins to watch more kinds.
     pub fn watch(&self, kinds: &[Kind]) {
+        self.kinds.lock().extend(kinds);
         let mut tasks = self.tasks.lock();
         for kind in kinds {
             let (client, namespace) = (self.client.clone(), self.namespace.clone());
@@ -77,6 +82,29 @@ impl Mirror {
     pub fn view(&self) -> View {
         let objects = self.objects.lock();
         View::new(objects.by_key.iter().map(|((kind, _), (seen, object))| (*kind, *seen, object.clone())))
+    }
+
+    /// Waits until what the API holds at this moment has come: the watches of several kinds are late each for itself, and
+    /// whoever compares two kinds needs both.
+    pub async fn catch_up(&self, bound: Instant) -> Result<()> {
+        let kinds = self.kinds.lock().clone();
+        for kind in kinds {
+            let list = match get(&self.client, &kind.list(&self.namespace)).await {
+                Ok(list) => list,
+                Err(error) if has_code(&error, 404) => continue, // nobody has brought that kind
+                Err(error) => return Err(error),
+            };
+            let mut changes = self.changes();
+            loop {
+                changes.mark_unchanged();
+                if self.objects.lock().hold(kind, &list) {
+                    break;
+                }
+                let come = timeout_at(bound, changes.changed()).await;
+                ensure!(matches!(come, Ok(Ok(()))), "the watch of {} is late beyond all bounds", kind.plural);
+            }
+        }
+        Ok(())
     }
 
     /// A receiver that wakes at each change.
@@ -129,7 +157,27 @@ async fn follow(
     }
 }
 
+/// The version of an object or of a list; 0 for one that has none.
+fn version(object: &Value) -> u64 {
+    object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 impl Objects {
+    /// Whether all of a list has been seen, and all that it lacks was seen to go.
+    fn hold(&self, kind: Kind, list: &Value) -> bool {
+        let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+        let name = |item: &Value| item["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let is_seen = |item: &Value| {
+            self.by_key.get(&(kind, name(item))).is_some_and(|(_, seen)| version(item) <= version(seen))
+        };
+        let is_listed = |wanted: &String| items.iter().any(|item| name(item) == *wanted);
+        let of_kind = self.by_key.iter().filter(|((of, _), _)| *of == kind);
+        items.iter().all(is_seen)
+            && of_kind
+                .into_iter()
+                .all(|((_, name), (_, seen))| version(list) < version(seen) || is_listed(name))
+    }
+
     /// Keeps an object with the moment when it was first seen: the order of arrival of events.
     fn put(&mut self, kind: Kind, object: DynamicObject) {
         let name = object.metadata.name.clone().unwrap_or_default();

@@ -140,7 +140,13 @@ impl Stage {
             let target = &view.one(DEPLOYMENT, NAME)["status"];
             view.canary_phase() == "Initialized" && target["replicas"].as_i64().unwrap_or(0) == 0
         })
-        .await
+        .await?;
+        self.catch_up().await
+    }
+
+    /// What is seen of each kind is of this moment or later.
+    async fn catch_up(&self) -> Result<()> {
+        self.mirror.catch_up(Instant::now() + PATIENCE).await
     }
 
     /// A new image of the Deployment `demo`.
@@ -179,6 +185,11 @@ impl Stage {
 
     /// Look follows look until a state is there.
     pub(super) async fn looks_until(&self, what: &str, state: impl Fn(&View) -> bool) -> Result<()> {
+        self.look_after_look(what, state).await?;
+        self.catch_up().await
+    }
+
+    async fn look_after_look(&self, what: &str, state: impl Fn(&View) -> bool) -> Result<()> {
         let (mut bound, mut pause) = (Instant::now() + PATIENCE, PAUSE);
         loop {
             let view = self.view();

@@ -1,15 +1,19 @@
 //! What an author of Canaries sees.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::cluster::{CANARY, DEPLOYMENT, Kind};
 use crate::servers::Heard;
 use crate::stage::{PATIENCE, Stage};
 use crate::view::{NAME, View};
+
+/// Between two looks at metrics: there is nothing to watch.
+const AGAIN: Duration = Duration::from_millis(50);
 
 impl View {
     /// The scenario's Canary.
@@ -99,6 +103,18 @@ impl Stage {
             if timeout_at(bound, heard.changed()).await.is_err() {
                 bail!("not heard within {} s: {what}; told were {:#?}", PATIENCE.as_secs(), self.events());
             }
+        }
+    }
+
+    /// Waits until its controller's metrics have these lines: it counts when all is written, a moment after that is seen.
+    pub(super) async fn measures(&self, lines: &[String]) -> Result<()> {
+        let bound = Instant::now() + PATIENCE;
+        loop {
+            let metrics = self.metrics().await?;
+            let is_missing = |line: &&String| !metrics.lines().any(|it| it == *line);
+            let Some(line) = lines.iter().find(is_missing) else { return Ok(()) };
+            ensure!(Instant::now() < bound, "no {line} in\n{metrics}");
+            sleep(AGAIN).await;
         }
     }
 
