@@ -64,6 +64,7 @@ cargo_test() { # what to hand to cargo test: on a new control plane
 failed=()
 for part in "$@"; do
   say "$part"
+  SECONDS=0
   case $part in
     conformance) cargo_test --test conformance -- a_kubernetes_conforms ;;
     kubectl) cargo_test --test it -- kubectl:: ;;
@@ -82,6 +83,7 @@ for part in "$@"; do
     gate) ./gate.sh "$RUN/gate" ;;
   esac || failed+=("$part")
   plane_down
+  echo "e2e: $part took $SECONDS s"
 done
 [ ${#failed[@]} = 0 ] || { echo "e2e: failed: ${failed[*]}"; exit 1; }
 echo "e2e: passed: $*"
