@@ -3,20 +3,26 @@
 //! Property: an object is woken by exactly the changes that could alter what its planner observes, at the cost of a
 //! few look-ups however many objects there are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use serin_kernel::{Interest, Key, Kind, Object, Selector};
+
+/// Who is interested. Most sets have one member, and a node has room for eleven: shared keys make it a tenth as large.
+type Subjects = BTreeSet<Arc<Key>>;
 
 /// The interests of all planned objects.
 #[derive(Debug, Default)]
 pub(crate) struct Interests {
-    known: HashMap<Key, Known>,
-    named: HashMap<Key, BTreeSet<Key>>,
-    owned: HashMap<(Kind, String), BTreeSet<Key>>,
+    known: HashMap<Arc<Key>, Known>,
+    named: HashMap<Key, Subjects>,
+    owned: HashMap<(Kind, String), Subjects>,
     /// By the label that every selected object must have.
-    anchored: HashMap<(Kind, String, String, String), BTreeSet<Key>>,
+    anchored: HashMap<(Kind, String, String, String), Subjects>,
     /// Selections that no single label tells.
-    loose: HashMap<(Kind, String), BTreeSet<Key>>,
+    loose: HashMap<(Kind, String), Subjects>,
 }
 
 #[derive(Debug)]
@@ -34,6 +40,7 @@ impl Interests {
             return;
         }
         self.remove(&key);
+        let key = Arc::new(key);
         for interest in interests {
             self.slot(interest, uid).insert(key.clone());
         }
@@ -46,7 +53,7 @@ impl Interests {
         for interest in &known.interests {
             self.slot(interest, &known.uid).remove(subject);
         }
-        let empty = |subjects: &BTreeSet<Key>| subjects.is_empty();
+        let empty = |subjects: &Subjects| subjects.is_empty();
         for interest in &known.interests {
             match interest {
                 Interest::Named(key) => drop_if(&mut self.named, key, empty),
@@ -62,13 +69,13 @@ impl Interests {
     }
 
     /// Adds to `woken` who is interested in `object` as it looks here.
-    pub(crate) fn woken_by(&self, object: &Object, woken: &mut BTreeSet<Key>) {
+    pub(crate) fn woken_by(&self, object: &Object, woken: &mut BTreeSet<Arc<Key>>) {
         let (kind, meta) = (object.kind(), object.meta());
         woken.extend(self.named.get(&object.key()).into_iter().flatten().cloned());
         if let Some(owner) = meta.controller() {
             woken.extend(self.owned.get(&(kind, owner.uid.clone())).into_iter().flatten().cloned());
         }
-        let selects = |subject: &&Key| {
+        let selects = |subject: &&Arc<Key>| {
             self.known.get(*subject).is_some_and(|known| {
                 known.interests.iter().any(|interest| match interest {
                     Interest::Selected { kind: of, namespace, selector } => {
@@ -90,7 +97,7 @@ impl Interests {
         }
     }
 
-    fn slot(&mut self, interest: &Interest, uid: &str) -> &mut BTreeSet<Key> {
+    fn slot(&mut self, interest: &Interest, uid: &str) -> &mut Subjects {
         match interest {
             Interest::Named(key) => self.named.entry(key.clone()).or_default(),
             Interest::Owned(kind) => self.owned.entry((*kind, uid.to_owned())).or_default(),
@@ -137,7 +144,7 @@ mod tests {
     fn woken(interests: &Interests, object: &Object) -> Vec<String> {
         let mut woken = BTreeSet::new();
         interests.woken_by(object, &mut woken);
-        woken.into_iter().map(|key| key.name).collect()
+        woken.into_iter().map(|key| key.name.clone()).collect()
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
 use serin_kernel::{Change as Wanted, Event, Interest, Key, Kind, Moment, Object, Refused, Selector, Write};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -107,6 +108,10 @@ pub enum Written {
     },
 }
 
+/// Changes under way at once. Each has a connection of its own, which costs some tens of kilobytes and a handshake and is kept for
+/// the next; an API server on one core answers more than a thousand a second on so many.
+const AT_ONCE: usize = 32;
+
 /// The status of an answer by which a server says what went wrong inside it. Others of its kind (502, 503, 504) say that
 /// it, or something before it, is not there.
 const INTERNAL_ERROR: u16 = 500;
@@ -121,6 +126,7 @@ pub(crate) struct Inner {
     pub(crate) api: Arc<dyn Api>,
     pub(crate) settings: Settings,
     pub(crate) limit: Limit,
+    places: Semaphore,
     pub(crate) counts: Counts,
     pub(crate) stop: CancellationToken,
     kinds: RwLock<HashMap<Kind, Arc<Watched>>>,
@@ -149,6 +155,7 @@ impl Cluster {
             api,
             settings,
             limit,
+            places: Semaphore::new(AT_ONCE),
             counts: Counts::default(),
             stop,
             kinds: RwLock::default(),
@@ -356,6 +363,8 @@ impl Inner {
 
     pub(crate) async fn call(&self, call: Call) -> Result<Value, Failure> {
         self.limit.take().await;
+        // It is never closed.
+        let _place = self.places.acquire().await;
         self.call_now(&call).await
     }
 
