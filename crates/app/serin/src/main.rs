@@ -17,6 +17,11 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+/// A controller's work is many small trees of JSON, made and dropped on several threads: with glibc's allocator they cost twice
+/// the processor time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Brings a new version of a service to its users step by step on Kubernetes, and takes it back when it is bad
 #[derive(Parser)]
 #[command(name = "serin", version)]
