@@ -59,78 +59,103 @@ class Double(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Double).serve_forever()' "$PORT"
 run nodes "$(dirname "$SERIN_BIN")/serin-nodes" --kubeconfig "$KUBECONFIG" --nodes 3 --node-prefix compat --addresses none
 
-# ---- the overlays: what they hold is accepted, and the controller takes their arguments
-arguments() { # patch: one a line, the metric server being the double
-  "$PYTHON_WITH_YAML" -c '
-import sys, yaml
-patch = next(o for o in yaml.safe_load_all(open(sys.argv[1])) if o["kind"] == "Deployment")
-for one in patch["spec"]["template"]["spec"]["containers"][0]["args"]:
-    print(one if not one.startswith("-metrics-server=") else f"-metrics-server=http://127.0.0.1:{sys.argv[2]}")' "$1" "$PORT"
-}
-table=("manifest|seen")
-number=2 # of the port
-for folder in "$FLAGGER"/kustomize/*/; do
-  name=$(basename "$folder")
-  # As kubectl reads it; Flagger's overlays are older than the present words of kustomize, which warns.
-  kubectl kustomize "$folder" > "$OUT/$name.yaml" 2> "$OUT/$name.kustomize" || [ "$name" = base ] || die "kubectl cannot read $name: $(tail -1 "$OUT/$name.kustomize")"
-  [ -s "$OUT/$name.yaml" ] || continue
-  for space in $("$PYTHON_WITH_YAML" -c '
-import sys, yaml
-print(*sorted({(o["metadata"].get("namespace") or "flagger-system") for o in yaml.safe_load_all(open(sys.argv[1])) if o}))' "$OUT/$name.yaml"); do
-    kubectl create namespace "$space" > /dev/null 2>&1
-  done
-  kubectl apply --server-side --force-conflicts --dry-run=server -f "$OUT/$name.yaml" > "$OUT/$name.accepted" 2>&1 || die "$name is refused: $(tail -1 "$OUT/$name.accepted")"
-  [ -e "$folder/patch.yaml" ] || { table+=("kustomize/$name|$(wc -l < "$OUT/$name.accepted") objects accepted"); continue; }
-  mapfile -t args < <(arguments "$folder/patch.yaml")
-  # One that serves no namespace that there is: it reads its arguments and the definitions, and waits.
-  run "overlay-$name" "$SERIN_BIN" flagger "${args[@]}" -kubeconfig "$KUBECONFIG" -namespace nowhere -port $((PORT + number))
-  number=$((number + 1)); [ $number -lt 10 ] || { PORT_MORE=$(free_ports 26000); number=$((PORT_MORE - PORT)); }
-  for _ in $(seq 1 150); do grep -q '"leading"' "$OUT/overlay-$name.log" && break; sleep 0.2; done
-  grep -q '"leading"' "$OUT/overlay-$name.log" || die "serin flagger does not run with the arguments of $name: $(tail -1 "$OUT/overlay-$name.log")"
-  stop "${PIDS[-1]}"
-  table+=("kustomize/$name|$(wc -l < "$OUT/$name.accepted") objects accepted; serin flagger runs with ${args[*]:1}")
-done
+# The arguments of each overlay's controller, one a line, the metric server being the double.
+"$PYTHON_WITH_YAML" -c '
+import pathlib, sys, yaml
+for file in sys.argv[3:]:
+    patch = next(o for o in yaml.safe_load_all(open(file)) if o["kind"] == "Deployment")
+    args = patch["spec"]["template"]["spec"]["containers"][0]["args"]
+    args = [one if not one.startswith("-metrics-server=") else f"-metrics-server=http://127.0.0.1:{sys.argv[1]}" for one in args]
+    pathlib.Path(sys.argv[2], pathlib.Path(file).parent.name + ".args").write_text("\n".join(args) + "\n")
+' "$PORT" "$OUT" "$FLAGGER"/kustomize/*/patch.yaml || die "the arguments of the overlays cannot be read"
 
-for file in "$FLAGGER"/artifacts/flagger/*.yaml; do
-  for space in $(sed -n 's/^ *namespace: *//p' "$file"); do kubectl create namespace "$space" > /dev/null 2>&1; done
-  kubectl apply --server-side --force-conflicts --dry-run=server -f "$file" > "$OUT/artifact.accepted" 2>&1 || die "$file is refused: $(tail -1 "$OUT/artifact.accepted")"
-  table+=("artifacts/flagger/$(basename "$file")|$(wc -l < "$OUT/artifact.accepted") objects accepted")
-done
-
-# ---- the examples
-mapfile -t args < <(arguments "$FLAGGER/kustomize/kuma/patch.yaml") # whose provider the one example has that names none
+# ---- the examples, which begin while the overlays are looked at
+mapfile -t args < "$OUT/kuma.args" # whose provider the one example has that names none
 run controller "$SERIN_BIN" flagger "${args[@]}" -kubeconfig "$PLANE/controller.kubeconfig" -port $((PORT + 1))
 examples=()
 for file in "$FLAGGER"/artifacts/examples/*.yaml; do
   name=$(basename "$file" .yaml); examples+=("$name")
-  kubectl create namespace "$name" > /dev/null || die "no namespace $name"
+  echo "{apiVersion: v1, kind: Namespace, metadata: {name: $name}}"
   for part in deployment hpa; do
-    sed '/namespace:/d' "$FLAGGER/kustomize/podinfo/$part.yaml" | kubectl apply -n "$name" -f - > /dev/null || die "the target of $name is refused"
+    echo ---; sed "/namespace:/d; s/^metadata:/&\n  namespace: $name/" "$FLAGGER/kustomize/podinfo/$part.yaml"
   done
-  # The one place where a manifest is changed: its namespace; hooks go to the double; and the run is short: looks 10 s apart, one
-  # iteration, one step to the weight that it ends with.
-  "$PYTHON_WITH_YAML" -c '
-import sys, yaml
-canary, url = yaml.safe_load(open(sys.argv[1])), f"http://127.0.0.1:{sys.argv[3]}/"
-canary["metadata"]["namespace"] = sys.argv[2]
-analysis = canary["spec"]["analysis"]
-analysis["interval"] = "10s"
-for short, long in (("iterations", 1), ("stepWeight", analysis.get("maxWeight")), ("stepWeights", analysis.get("stepWeights", [])[-1:])):
-    if short in analysis: analysis[short] = long
-for hook in analysis["webhooks"]: hook["url"] = url
-print(yaml.safe_dump(canary))' "$file" "$name" "$PORT" | kubectl apply -f - > /dev/null || die "$name is refused"
-  # As it is, every word known: the namespace is that of the overlay `podinfo`, which is there.
-  kubectl apply --dry-run=server --validate=strict -f "$file" > "$OUT/$name.asis" 2>&1 || die "$name as it is is refused: $(tail -1 "$OUT/$name.asis")"
+  echo ---
+done > "$OUT/targets.yaml"
+kubectl apply -f "$OUT/targets.yaml" > "$OUT/targets.applied" || die "the targets of the examples are refused"
+# The one place where a manifest is changed: its namespace; hooks go to the double; and the run is short: one iteration, one step
+# to the weight that it ends with, looks as often as may be.
+"$PYTHON_WITH_YAML" -c '
+import pathlib, sys, yaml
+changed, url = [], f"http://127.0.0.1:{sys.argv[1]}/"
+for file in sys.argv[2:]:
+    canary = yaml.safe_load(open(file))
+    canary["metadata"]["namespace"] = pathlib.Path(file).stem
+    analysis = canary["spec"]["analysis"]
+    analysis["interval"] = "10s"
+    for short, long in (("iterations", 1), ("stepWeight", analysis.get("maxWeight")), ("stepWeights", analysis.get("stepWeights", [])[-1:])):
+        if short in analysis: analysis[short] = long
+    for hook in analysis["webhooks"]: hook["url"] = url
+    changed.append(canary)
+print(yaml.safe_dump_all(changed))' "$PORT" "$FLAGGER"/artifacts/examples/*.yaml > "$OUT/canaries.yaml"
+kubectl apply -f "$OUT/canaries.yaml" > "$OUT/canaries.applied" || die "an example is refused"
+
+# ---- the overlays: what they hold is accepted, and the controller takes their arguments
+table=("manifest|seen")
+files=() controllers=()
+more=$(free_ports 26000) || exit 1
+for folder in "$FLAGGER"/kustomize/*/; do
+  name=$(basename "$folder")
+  if [ -e "$OUT/$name.args" ]; then
+    mapfile -t args < "$OUT/$name.args"
+    # One that serves no namespace that there is: it reads its arguments and the definitions, and waits.
+    run "overlay-$name" "$SERIN_BIN" flagger "${args[@]}" -kubeconfig "$KUBECONFIG" -namespace "nowhere-$name" -port $((more + ${#controllers[@]}))
+    controllers+=("$name ${PIDS[-1]}")
+  fi
+  # As kubectl reads it; Flagger's overlays are older than the present words of kustomize, which warns.
+  kubectl kustomize "$folder" > "$OUT/$name.yaml" 2> "$OUT/$name.kustomize" || [ "$name" = base ] || die "kubectl cannot read $name: $(tail -1 "$OUT/$name.kustomize")"
+  [ ! -s "$OUT/$name.yaml" ] || files+=("$OUT/$name.yaml")
 done
-reaches() { # phase
-  local name
-  for name in "${examples[@]}"; do
-    kubectl -n "$name" wait canary/podinfo --for=jsonpath='{.status.phase}'="$1" --timeout=180s > /dev/null || die "$name does not reach $1"
+files+=("$FLAGGER"/artifacts/flagger/*.yaml)
+sed -n 's/^ *namespace: *\([a-z].*\)/\1/p' "${files[@]}" | grep -vx default | sort -u | sed 's/.*/---\n{apiVersion: v1, kind: Namespace, metadata: {name: &}}/' > "$OUT/namespaces.yaml"
+kubectl apply -f "$OUT/namespaces.yaml" > "$OUT/namespaces.applied" || die "the namespaces of the overlays are refused"
+for file in "${files[@]}"; do
+  name=$(basename "$file" .yaml)
+  accepted=$(kubectl apply --server-side --force-conflicts --dry-run=server -f "$file" 2> "$OUT/$name.refused" | wc -l) || die "$file is refused: $(tail -1 "$OUT/$name.refused")"
+  what=kustomize/$name with=; [ "${file#"$OUT"}" != "$file" ] || what=artifacts/flagger/$name.yaml
+  [ $what != "kustomize/$name" ] || [ ! -e "$OUT/$name.args" ] || with="; serin flagger runs with $(tail -n +2 "$OUT/$name.args" | xargs)"
+  table+=("$what|$accepted objects accepted$with")
+done
+for controller in "${controllers[@]}"; do
+  read -r name pid <<< "$controller"
+  for _ in $(seq 1 150); do grep -q '"leading"' "$OUT/overlay-$name.log" && break; sleep 0.2; done
+  grep -q '"leading"' "$OUT/overlay-$name.log" || die "serin flagger does not run with the arguments of $name: $(tail -1 "$OUT/overlay-$name.log")"
+  stop "$pid"
+done
+
+# ---- the examples run
+# As they are, every word known: the namespace is that of the overlay `podinfo`, which is there.
+for file in "$FLAGGER"/artifacts/examples/*.yaml; do
+  kubectl apply --dry-run=server --validate=strict -f "$file" > "$OUT/asis" 2>&1 || die "$(basename "$file") as it is is refused: $(tail -1 "$OUT/asis")"
+done
+reaches() { # phase [what to do while it is not reached]
+  local phase=$1 begun=$SECONDS states; shift
+  while :; do
+    states=$(kubectl get canaries -A -o jsonpath='{range .items[*]}{.metadata.namespace}={.status.phase}{"\n"}{end}')
+    [ "$(grep -c "=$phase$" <<< "$states")" = ${#examples[@]} ] && return 0
+    [ $((SECONDS - begun)) -lt 180 ] || die "not all are $phase: ${states//$'\n'/ }"
+    sleep 0.5
+    "$@"
   done
 }
-reaches Initialized
+# Another interval is heard when it is said: a look need not be waited for.
+seconds=10
+look() {
+  seconds=$((21 - seconds))
+  sed "s/^    interval: 10s$/    interval: ${seconds}s/" "$OUT/canaries.yaml" | kubectl apply -f - > "$OUT/canaries.applied" || die "another interval is refused"
+}
+reaches Initialized true
 for name in "${examples[@]}"; do kubectl -n "$name" set image deployment/podinfo podinfod=ghcr.io/stefanprodan/podinfo:6.0.1 > /dev/null || die "no new image for $name"; done
-reaches Succeeded
+reaches Succeeded look
 for name in "${examples[@]}"; do
   image=$(kubectl -n "$name" get deployment podinfo-primary -o jsonpath='{.spec.template.spec.containers[0].image}')
   [ "${image##*:}" = 6.0.1 ] || die "the primary of $name runs $image"
