@@ -94,6 +94,7 @@ refused() { # name of the value, its value
   render --set "$1=$2" > /dev/null && die "$1 is not refused"
   grep -q "${1%.secretName}" "$OUT/helm.log" || die "it is not said that it is $1"
 }
+refused image.repository ghcr.io/fluxcd/flagger; refused image.repository weaveworks/flagger
 refused prometheus.install true; refused linkerdAuthPolicy.create true; refused controlplane.kubeconfig.secretName x
 refused slack.proxyUrl a,slack.proxy=b; refused leaderElection.replicaCount 2,leaderElection.enabled=false
 
