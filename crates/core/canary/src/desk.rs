@@ -175,10 +175,15 @@ impl<'a> Desk<'a> {
         self.act.calls.extend(calls);
     }
 
-    /// Adds writes, after those that are there, without what is others' to set.
+    /// Adds writes, after those that are there, without what is others' to set. What persons write on the Canary itself is
+    /// taken off as often as they do: a word that is said again is no fight.
     pub(crate) fn write(&mut self, writes: impl IntoIterator<Item = Write>) {
         let mut news = Vec::new();
         for write in writes {
+            if write.target == self.observed.object.key() {
+                self.act.writes.push(write);
+                continue;
+            }
             let left = self.theirs.respect(write, &mut self.memory.taken_off, |text| news.push(text));
             // What is made whole once more in one look is made once, as it was said last.
             if let Some(write) = left.as_ref().filter(|write| matches!(write.change, Change::Create(_))) {

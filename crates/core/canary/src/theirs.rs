@@ -3,7 +3,7 @@
 //! Property: nobody is fought. What is foreign on an object of ours is taken off, as Flagger does; what is there again at
 //! each look, because an admission web hook or an operator sets it, is left to whoever sets it, and that is said once.
 //!
-//! Mechanics: every write of a look passes here. How often a key was taken off, look after look, is part of the memory; it
+//! Mechanics: every write of a look passes here, but for those to the Canary itself. How often a key was taken off, look after look, is part of the memory; it
 //! is lost at a restart, and learnt again by as many writes.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -220,6 +220,25 @@ fn words_without_a_run_and_for_other_versions_do_nothing_and_go() {
     }
 }
 
+/// Words are taken off the Canary, which is no fight with whoever says them.
+#[test]
+fn any_number_of_words_is_heard_between_two_looks() {
+    let deeds = [Hook("gate", NO), READY, Wait(1), Patch, Deed::Far(20, 1), Wait(2)];
+    let Some(mut course) = course("istio/gate-promotion", deeds) else { return };
+    let cluster = &mut course.cluster;
+    let (now, revision) = (cluster.now, revision(cluster));
+    for round in 1..=6 {
+        say_for(cluster, "s1old", "promote", None);
+        assert_eq!(told(cluster, "it was for revision s1old"), round);
+        say_for(cluster, &revision, "approve", Some("gate"));
+        assert_eq!(told(cluster, "will be open, approved by jane"), round);
+        assert!(annotation(cluster, WORD).is_null(), "word {round}");
+    }
+    assert_eq!((cluster.now, told(cluster, "comes back")), (now, 0));
+    course.act(Phase(&["Succeeded"]));
+    is_forgotten(&course.cluster);
+}
+
 /// What was granted is of one run: a version that comes in mid-run, or a configuration that changes, is not promoted by it.
 #[test]
 fn a_left_over_never_acts_on_a_later_version() {
