@@ -349,6 +349,22 @@ async fn service_of_another(place: &Place<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Of two Canaries that are made for one target at once, the elder has it, or of one second the first by name.
+async fn twins(place: &Place<'_>) -> Result<()> {
+    place.target("twin").await?;
+    let target = json!({"spec": {"targetRef": {"name": "twin"}, "service": {"name": "twin"}}});
+    let mut twins = Vec::new();
+    for name in ["twin-z", "twin-a"] {
+        place.canary(name, &target).await?;
+        let made = get(place.client, &CANARY.one(&place.name, name)).await?;
+        twins.push((made["metadata"]["creationTimestamp"].to_string(), name));
+    }
+    twins.sort();
+    let [(_, first), (_, second)] = twins[..] else { bail!("{twins:?}") };
+    place.says(second, &format!("Deployment twin belongs to the Canary \"{first}\""), true).await?;
+    place.phase(first, "Initialized").await
+}
+
 /// The same manifests in three namespaces are analysed in three ways.
 async fn variants(client: &Client, base: &str) -> Result<()> {
     let hook = |name: &str, kind: &str| json!({"name": name, "type": kind, "url": format!("{base}/{name}")});
@@ -436,6 +452,7 @@ async fn bad_canaries_are_told_of_and_hold_up_nobody() -> Result<()> {
         misbehaved,
         loop_of_a_template(&place),
         service_of_another(&place),
+        twins(&place),
         variants(client, &base),
         neighbour(&place),
     );

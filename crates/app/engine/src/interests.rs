@@ -23,7 +23,12 @@ pub(crate) struct Interests {
     anchored: HashMap<(Kind, String, String, String), Subjects>,
     /// Selections that no single label tells.
     loose: HashMap<(Kind, String), Subjects>,
+    /// By field, and then by namespace and the text at the field.
+    naming: HashMap<(Kind, Field), HashMap<(String, String), Subjects>>,
 }
+
+/// The way to a text in an object.
+type Field = &'static [&'static str];
 
 #[derive(Debug)]
 struct Known {
@@ -64,6 +69,12 @@ impl Interests {
                         None => drop_if(&mut self.loose, &(*kind, namespace.clone()), empty),
                     }
                 }
+                Interest::Naming { kind, namespace, field, value } => {
+                    if let Some(texts) = self.naming.get_mut(&(*kind, *field)) {
+                        drop_if(texts, &(namespace.clone(), value.clone()), empty);
+                    }
+                    drop_if(&mut self.naming, &(*kind, *field), HashMap::is_empty);
+                }
             }
         }
     }
@@ -95,6 +106,14 @@ impl Interests {
             let place = (kind, meta.namespace.clone());
             woken.extend(self.loose.get(&place).into_iter().flatten().filter(selects).cloned());
         }
+        let others = |subject: &&Arc<Key>| subject.kind != kind || ***subject != object.key();
+        let naming = self.naming.iter().filter(|((of, _), _)| *of == kind);
+        for ((_, field), texts) in naming {
+            if let Some(text) = object.text_at(field) {
+                let named = texts.get(&(meta.namespace.clone(), text));
+                woken.extend(named.into_iter().flatten().filter(others).cloned());
+            }
+        }
     }
 
     fn slot(&mut self, interest: &Interest, uid: &str) -> &mut Subjects {
@@ -105,6 +124,10 @@ impl Interests {
                 Some(anchor) => self.anchored.entry(anchor).or_default(),
                 None => self.loose.entry((*kind, namespace.clone())).or_default(),
             },
+            Interest::Naming { kind, namespace, field, value } => {
+                let texts = self.naming.entry((*kind, *field)).or_default();
+                texts.entry((namespace.clone(), value.clone())).or_default()
+            }
         }
     }
 }
@@ -141,6 +164,15 @@ mod tests {
         Interest::Selected { kind: SET, namespace: "n".to_owned(), selector }
     }
 
+    fn named(kind: Kind, value: &str) -> Interest {
+        Interest::Naming {
+            kind,
+            namespace: "n".to_owned(),
+            field: &["metadata", "uid"],
+            value: value.to_owned(),
+        }
+    }
+
     fn woken(interests: &Interests, object: &Object) -> Vec<String> {
         let mut woken = BTreeSet::new();
         interests.woken_by(object, &mut woken);
@@ -169,16 +201,29 @@ mod tests {
     }
 
     #[test]
+    fn what_an_object_names_wakes_others_that_ask_for_it_and_not_itself() {
+        let mut interests = Interests::default();
+        let toy = |name: &str| object(TOY, name, "", &json!({}));
+        interests.set(&toy("a"), &[named(TOY, "a"), named(SET, "s")]);
+        interests.set(&toy("b"), &[named(TOY, "a"), named(TOY, "b")]);
+        assert_eq!(woken(&interests, &toy("a")), ["b"]);
+        assert_eq!(woken(&interests, &toy("b")), [""; 0]);
+        assert_eq!(woken(&interests, &object(SET, "s", "", &json!({}))), ["a"]);
+        assert_eq!(woken(&interests, &object(SET, "a", "", &json!({}))), [""; 0]);
+    }
+
+    #[test]
     fn new_interests_replace_the_old_and_nothing_is_left_behind() {
         let mut interests = Interests::default();
         let toy = object(TOY, "toy", "", &json!({}));
-        let all = [Interest::Named(SET.key("n", "s")), Interest::Owned(SET), selected("app", "x")];
+        let all =
+            [Interest::Named(SET.key("n", "s")), Interest::Owned(SET), selected("app", "x"), named(SET, "s")];
         interests.set(&toy, &all);
         interests.set(&toy, &[Interest::Owned(SET)]);
         assert_eq!(woken(&interests, &object(SET, "s", "", &json!({"app": "x"}))), [""; 0]);
         assert_eq!(woken(&interests, &object(SET, "s", "toy", &json!({}))), ["toy"]);
         interests.remove(&toy.key());
         assert!(interests.known.is_empty() && interests.named.is_empty() && interests.owned.is_empty());
-        assert!(interests.anchored.is_empty() && interests.loose.is_empty());
+        assert!(interests.anchored.is_empty() && interests.loose.is_empty() && interests.naming.is_empty());
     }
 }

@@ -13,6 +13,7 @@ use crate::{front, objects, rivals, settings::Settings, variant};
 pub(crate) fn interests(object: &Object, settings: &Settings) -> Vec<Interest> {
     let canary = lenient::<Canary>(object.value()).value;
     let mut found = objects::interests(&canary);
+    found.push(rivals::of_target(&canary));
     let front = front::front(&canary, object.meta(), settings, Selector::default());
     let provider = front::provider(canary.spec.provider(&settings.mesh_provider));
     found.extend(provider.keys(&front).into_iter().map(Interest::Named));

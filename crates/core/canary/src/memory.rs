@@ -26,6 +26,8 @@ pub(crate) struct Memory {
     pub(crate) taken_off: TakenOff,
     /// Until when users may still come to where they were led before, in milliseconds since 1970.
     leaving: Option<i64>,
+    /// Until when others that were made in the same second may still come into sight, in milliseconds since 1970.
+    arriving: Option<i64>,
     /// Whether the run is being rolled back, and waits for its users to leave.
     pub(crate) is_rolling_back: bool,
     /// The present release in chats that have threads.
@@ -36,6 +38,10 @@ pub(crate) struct Memory {
 /// How long the first look at a new Canary may wait for its target, which was perhaps created a moment before and is not
 /// seen yet.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long another Canary that was made in the same second may take to come into sight: that second, and what a watch takes to
+/// tell of it.
+const ARRIVE: Duration = Duration::from_millis(1250);
 
 /// How long it takes at most until every proxy has heard that users are led elsewhere. Pods that they may still be sent to stay
 /// that long: some seconds are what busy proxies were seen to take, and cost nobody anything.
@@ -73,6 +79,19 @@ impl Memory {
     /// The same with what is known of the present release in chats.
     pub(crate) fn with_chats(self, chats: Chats) -> Self {
         Self { chats, ..self }
+    }
+
+    /// The same of a Canary that was `created` at a second which may not be over yet.
+    pub(crate) fn arriving(self, created: Option<Moment>, now: Moment) -> Self {
+        let until = created.map(|created| millis(created.plus(ARRIVE)));
+        Self { arriving: until.filter(|until| millis(now) < *until), ..self }
+    }
+
+    /// Whether an elder may still come into sight. A clock that is not the API server's holds nobody up for longer.
+    pub(crate) fn is_arriving(&mut self, now: Moment) -> bool {
+        let is_near = |until: &i64| (1..=whole_millis(ARRIVE)).contains(&(until - millis(now)));
+        self.arriving = self.arriving.filter(is_near);
+        self.arriving.is_some()
     }
 
     /// Whether a look is due. A clock that went back by more than an `interval` makes it due too: waiting for the old
@@ -115,7 +134,8 @@ impl Memory {
 
     /// When the next look is due.
     pub(crate) fn wake(&self) -> Moment {
-        let next = self.leaving.map_or(self.next, |until| until.min(self.next));
+        let sooner = [self.leaving, self.arriving].into_iter().flatten();
+        let next = sooner.fold(self.next, i64::min);
         Moment::EPOCH.plus(Duration::from_millis(u64::try_from(next).unwrap_or(0)))
     }
 }
@@ -185,6 +205,19 @@ mod tests {
         assert!(!memory.is_leaving(at(0)));
         assert!(memory.take_left(at(25_000)) && !memory.take_left(at(25_000)));
         assert_eq!(memory.wake(), at(60_000));
+    }
+
+    #[test]
+    fn what_is_new_waits_for_the_end_of_its_second_by_one_clock() {
+        let new = |created, now| Memory { next: 1_060_000, ..Memory::default() }.arriving(Some(created), now);
+        let mut memory = new(at(0), at(400));
+        assert!(memory.is_arriving(at(1_249)));
+        assert_eq!(memory.wake(), at(1_250));
+        assert!(!memory.is_arriving(at(1_250)));
+        assert_eq!(memory.wake(), at(60_000));
+        assert!(!new(at(0), at(1_250)).is_arriving(at(1_250)), "it was there before");
+        assert!(!new(at(9_000), at(0)).is_arriving(at(0)), "a clock behind the server's");
+        assert!(!Memory::default().arriving(None, at(0)).is_arriving(at(0)));
     }
 
     #[test]

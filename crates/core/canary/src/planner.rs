@@ -84,7 +84,9 @@ impl Planner for CanaryPlanner {
         let is_known = !matches!(read.value.status.phase, None | Some(Phase::Initializing));
         let mut memory = kept.unwrap_or_else(|| {
             let chats = chats::load(&observed.object, &read.value);
-            Memory::begin(&meta.uid, now, interval, is_known).with_chats(chats)
+            let memory = Memory::begin(&meta.uid, now, interval, is_known).with_chats(chats);
+            let is_new = read.value.status.phase.is_none();
+            memory.arriving(meta.creation_timestamp.filter(|_| is_new), now)
         });
         let have_left = memory.take_left(now);
         let occasion = self.occasion(observed, (&read, &chosen), &mut memory, (is_going || have_left, now));
@@ -167,7 +169,7 @@ impl CanaryPlanner {
         (is_pressing, now): (bool, Moment),
     ) -> Occasion {
         let interval = interval(&read.value);
-        if memory.is_leaving(now) {
+        if memory.is_leaving(now) || (memory.is_arriving(now) && !is_pressing) {
             return Occasion::None;
         }
         if memory.is_due(now, interval) {

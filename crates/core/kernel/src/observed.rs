@@ -21,6 +21,17 @@ pub enum Interest {
         /// What their labels must be.
         selector: Selector,
     },
+    /// All other objects of `kind` in `namespace` that have the text `value` at `field`.
+    Naming {
+        /// Kind of the objects.
+        kind: Kind,
+        /// Their namespace.
+        namespace: String,
+        /// The way to the text, from the top.
+        field: &'static [&'static str],
+        /// The text.
+        value: String,
+    },
 }
 
 /// One object and everything that its planner wanted to see, from one look at the caches.

@@ -241,6 +241,10 @@ impl Cluster {
                 Interest::Selected { namespace, selector, .. } => {
                     related.extend(store.selected(namespace, selector));
                 }
+                Interest::Naming { namespace, field, value, .. } => {
+                    let others = store.naming(namespace, field, value).into_iter();
+                    related.extend(others.filter(|other| other.meta().uid != object.meta().uid));
+                }
             }
         }
         Ok(related)
@@ -463,7 +467,7 @@ impl Watched {
 fn kind_of(interest: &Interest) -> Kind {
     match interest {
         Interest::Named(key) => key.kind,
-        Interest::Owned(kind) | Interest::Selected { kind, .. } => *kind,
+        Interest::Owned(kind) | Interest::Selected { kind, .. } | Interest::Naming { kind, .. } => *kind,
     }
 }
 

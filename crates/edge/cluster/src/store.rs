@@ -15,6 +15,8 @@ use serin_kernel::{Key, Object, Selector};
 
 /// Namespace and name in one, with a slash between: the smallest name that is unique within a kind.
 type Name = Arc<str>;
+/// The way to a text in an object.
+type Field = &'static [&'static str];
 
 /// One object before and after. At least one of the two is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct Store {
     owners: HashMap<String, BTreeSet<Name>>,
     /// By label key; only keys that somebody has asked for have an index.
     labels: HashMap<String, HashMap<String, BTreeSet<Name>>>,
+    /// By the text at a field; only fields that somebody has asked for have an index.
+    fields: HashMap<Field, HashMap<String, BTreeSet<Name>>>,
     /// What we deleted and the watch has not yet seen deleted: name to uid.
     tombstones: HashMap<Name, String>,
 }
@@ -71,6 +75,22 @@ impl Store {
         }
         let names = self.labels.get(key).and_then(|values| values.get(value));
         names.into_iter().flatten().filter_map(|name| self.objects.get(name)).filter(fits).cloned().collect()
+    }
+
+    /// The objects in `namespace` that have the text `value` at `field`. The first question about a field builds its index.
+    pub(crate) fn naming(&mut self, namespace: &str, field: Field, value: &str) -> Vec<Object> {
+        if !self.fields.contains_key(field) {
+            let mut values: HashMap<String, BTreeSet<Name>> = HashMap::new();
+            for (name, object) in &self.objects {
+                if let Some(value) = object.text_at(field) {
+                    values.entry(value).or_default().insert(name.clone());
+                }
+            }
+            self.fields.insert(field, values);
+        }
+        let names = self.fields.get(field).and_then(|values| values.get(value)).into_iter().flatten();
+        let objects = names.filter_map(|name| self.objects.get(name));
+        objects.filter(|object| object.meta().namespace == namespace).cloned().collect()
     }
 
     /// Takes in what a watch, a list or an answer to a write says; none when that is no news.
@@ -148,6 +168,11 @@ impl Store {
                 values.entry(value.clone()).or_default().insert(name.clone());
             }
         }
+        for (field, values) in &mut self.fields {
+            if let Some(value) = object.text_at(field) {
+                values.entry(value).or_default().insert(name.clone());
+            }
+        }
     }
 
     fn unindex(&mut self, name: &Name, object: &Object) {
@@ -157,6 +182,11 @@ impl Store {
         for (key, values) in &mut self.labels {
             if let Some(value) = object.meta().labels.get(key) {
                 leave(values, value, name);
+            }
+        }
+        for (field, values) in &mut self.fields {
+            if let Some(value) = object.text_at(field) {
+                leave(values, &value, name);
             }
         }
     }
@@ -201,7 +231,7 @@ mod tests {
     fn object(name: &str, uid: &str, version: u64, label: &str) -> Object {
         let owners = json!([{"uid": format!("owner-of-{label}"), "controller": true}]);
         let meta = json!({"name": name, "namespace": "n", "uid": uid, "resourceVersion": version.to_string(), "labels": {"app": label}, "ownerReferences": owners});
-        Object::new(SET, &json!({"metadata": meta})).unwrap()
+        Object::new(SET, &json!({"metadata": meta, "spec": {"of": {"name": label}}})).unwrap()
     }
 
     fn names<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<&'a str> {
@@ -261,16 +291,21 @@ mod tests {
 
     #[test]
     fn indexes_follow_the_objects() {
+        const FIELD: Field = &["spec", "of", "name"];
         let mut store = Store::default();
         store.set(object("a", "a", 1, "x"), false);
         store.set(object("b", "b", 2, "x"), false);
         assert_eq!(names(&store.selected("n", &app("x"))), ["a", "b"]);
         assert_eq!(names(&store.selected("other", &app("x"))), [""; 0]);
+        assert_eq!(names(&store.naming("n", FIELD, "x")), ["a", "b"]);
+        assert_eq!(names(&store.naming("other", FIELD, "x")), [""; 0]);
         store.set(object("b", "b", 3, "y"), false);
         store.set(object("c", "c", 4, "y"), false);
         store.bury(&SET.key("n", "a"));
         assert_eq!(names(&store.selected("n", &app("x"))), [""; 0]);
         assert_eq!(names(&store.selected("n", &app("y"))), ["b", "c"]);
+        assert_eq!(names(&store.naming("n", FIELD, "x")), [""; 0]);
+        assert_eq!(names(&store.naming("n", FIELD, "y")), ["b", "c"]);
         assert_eq!(names(store.owned("owner-of-y")), ["b", "c"]);
         assert_eq!(names(store.owned("owner-of-x")), [""; 0]);
         assert_eq!(names(&store.selected("n", &Selector::default())), ["b", "c"]);

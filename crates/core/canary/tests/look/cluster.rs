@@ -148,6 +148,10 @@ impl Cluster {
                         serde_json::from_value(value["metadata"]["labels"].clone()).unwrap_or_default();
                     *kind == key.kind && *namespace == key.namespace && selector.matches(&labels)
                 }
+                Interest::Naming { kind, namespace, field, value: named } => {
+                    let text = field.iter().fold(value, |at, part| &at[*part]);
+                    *kind == key.kind && *namespace == key.namespace && text == named
+                }
             };
             let mut found = Vec::new();
             for pair in &self.world.objects {

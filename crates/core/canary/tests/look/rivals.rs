@@ -80,7 +80,7 @@ fn what_one_canary_has_no_other_gets_and_it_says_whose_it_is() {
         (
             json!({}),
             spec(json!({"targetRef": {"name": "podinfo"}})),
-            "spec.targetRef.name: Deployment podinfo-primary",
+            "spec.targetRef.name: Deployment podinfo",
         ),
         (
             json!({}),
@@ -127,6 +127,104 @@ fn what_one_canary_has_no_other_gets_and_it_says_whose_it_is() {
         let runs = second.until(Duration::from_mins(2), |it| it.phase() == "Initialized");
         assert!(runs, "{words}: {} {:#?}", second.status(), second.seen.events);
         assert_eq!(invalid(&second), "");
+    }
+}
+
+/// A Canary of the Deployment `podinfo` that was created at a second, with nothing made for it.
+fn canary(name: &str, second: i64, patch: &Value) -> Value {
+    let mut canary = podinfo().canary;
+    let created = serin_kernel::Moment::from_secs(1_800_000_000 + second).timestamp().to_string();
+    let uid = format!("uid-of-{name}");
+    merge(
+        &mut canary,
+        &json!({"metadata": {"name": name, "uid": uid, "creationTimestamp": created}, "spec": {"provider": "kubernetes"}}),
+    );
+    merge(&mut canary, patch);
+    canary
+}
+
+/// The cluster as the planner of `own` sees it, with another one in it.
+fn seen_by(own: &Value, other: &Value) -> Cluster {
+    let mut world = podinfo();
+    world.canary = own.clone();
+    assert!(world.put(other).is_some());
+    let mut cluster = Cluster::new(world);
+    cluster.is_guarded = false;
+    cluster
+}
+
+#[test]
+fn of_two_canaries_of_one_target_each_finds_that_the_same_one_has_it() {
+    let none = json!({});
+    let begun =
+        json!({"status": {"phase": "Succeeded", "lastAppliedSpec": "s1a", "lastPromotedSpec": "s1a"}});
+    let starts = json!({"status": {"phase": "Initializing"}});
+    let suspended = json!({"spec": {"suspend": true}});
+    let refused = json!({"status": {"conditions": [{"type": "Invalid", "status": "True", "message": "no"}]}});
+    let leaves = json!({"metadata": {"deletionTimestamp": "2027-01-15T08:00:00Z", "finalizers": ["a/b"]}});
+    let mut gone = leaves.clone();
+    merge(&mut gone, &json!({"status": {"phase": "Terminating"}}));
+    let mut last = leaves.clone();
+    merge(&mut last, &begun);
+    for (what, first, second) in [
+        ("the elder", canary("z", -5, &none), canary("a", -4, &none)),
+        ("of one second, the first by name", canary("a", -5, &none), canary("z", -5, &none)),
+        ("the one that has begun", canary("z", -4, &begun), canary("a", -5, &none)),
+        ("the one that begins", canary("z", -4, &starts), canary("a", -5, &none)),
+        ("of two that have begun the elder", canary("z", -5, &begun), canary("a", -4, &begun)),
+        ("not one that is suspended", canary("z", -4, &none), canary("a", -5, &suspended)),
+        ("not one that is refused", canary("z", -4, &none), canary("a", -5, &refused)),
+        ("not one that goes and has nothing", canary("z", -4, &none), canary("a", -5, &leaves)),
+        ("not one that goes and was refused", canary("z", -4, &none), canary("a", -5, &gone)),
+        ("one that gives back what it had", canary("z", -5, &last), canary("a", -4, &none)),
+    ] {
+        let name = first["metadata"]["name"].as_str().unwrap();
+        if first["metadata"]["deletionTimestamp"].is_null() {
+            let mut winner = seen_by(&first, &second);
+            winner.live(Duration::from_mins(1));
+            assert_eq!(invalid(&winner), "", "{what}");
+        }
+        let is_kept = !second["metadata"]["deletionTimestamp"].is_null()
+            || !second["spec"]["suspend"].is_null()
+            || !second["status"]["conditions"].is_null();
+        if !is_kept {
+            let mut loser = seen_by(&second, &first);
+            loser.live(Duration::from_mins(1));
+            let words = format!("spec.targetRef.name: Deployment podinfo belongs to the Canary \"{name}\"");
+            assert!(
+                invalid(&loser).starts_with(&words),
+                "{what}: {:?} {:#?}",
+                invalid(&loser),
+                loser.seen.events
+            );
+            let others = loser.seen.written.iter().filter(|key| key.kind != kinds::CANARY);
+            assert_eq!(others.count(), 0, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_is_made_for_a_canary_is_its_own_whatever_its_age() {
+    let mut first = settled(&json!({"metadata": {"creationTimestamp": "2027-01-15T07:59:00Z"}}));
+    assert!(first.world.put(&canary("elder", -3600, &json!({}))).is_some());
+    first.live(Duration::from_mins(1));
+    assert_eq!(invalid(&first), "");
+}
+
+#[test]
+fn a_new_canary_waits_for_an_elder_of_the_same_second_and_no_longer() {
+    for (own, other, is_own) in [("a", "z", true), ("z", "a", false)] {
+        let mut world = podinfo();
+        world.canary = canary(own, 0, &json!({}));
+        let mut cluster = Cluster::new(world);
+        cluster.is_guarded = false;
+        cluster.live(Duration::from_millis(900));
+        assert_eq!(cluster.seen.writes, 0, "{own} begins in its second");
+        assert!(cluster.world.put(&canary(other, 0, &json!({}))).is_some());
+        cluster.live(Duration::from_millis(350));
+        assert!(0 < cluster.seen.writes, "{own} waits on");
+        cluster.live(Duration::from_mins(1));
+        assert_eq!(invalid(&cluster).is_empty(), is_own, "{own}: {}", cluster.status());
     }
 }
 

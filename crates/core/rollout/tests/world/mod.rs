@@ -137,6 +137,7 @@ impl World {
                     of(kind)
                         .filter(|o| o.meta().namespace == namespace && selector.matches(&o.meta().labels)),
                 ),
+                Interest::Naming { .. } => unreachable!("no Rollout asks who else names a thing"),
             }
         }
         let mut observed = Observed::new(object, related);
