@@ -11,6 +11,7 @@
 //! or a change of controllers; making it is the claim. Where nothing is made yet, all Canaries that name a target are seen, and
 //! each comes to the same order of them. The API tells ages by the second: a new one waits for that second to pass, so that
 //! none begins before its elder is in sight ([`crate::memory::Memory::arriving`]).
+//! A Knative Service has nothing made for it ever, so that there this order decides at each look.
 
 use serin_api::{
     flagger::{Canary, CanaryPhase, CanaryStatus},

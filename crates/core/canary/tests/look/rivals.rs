@@ -204,6 +204,54 @@ fn of_two_canaries_of_one_target_each_finds_that_the_same_one_has_it() {
 }
 
 #[test]
+fn a_knative_service_has_one_canary_although_nothing_tells_whose_it_is() {
+    let knative = json!({"spec": {
+        "provider": "knative", "revertOnDeletion": true,
+        "targetRef": {"apiVersion": "serving.knative.dev/v1", "name": "podinfo", "kind": "Service"},
+    }});
+    let service = json!({
+        "apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "podinfo", "namespace": "test"},
+        "spec": {"template": {"spec": {"containers": [{"image": "podinfo:1"}]}}},
+        "status": {"latestCreatedRevisionName": "podinfo-00001"},
+    });
+    let (first, second) = (canary("z", -5, &knative), canary("a", -4, &knative));
+    let with = |own: &Value, other: &Value| {
+        let mut cluster = seen_by(own, other);
+        assert!(cluster.world.put(&service).is_some());
+        cluster
+    };
+    let mut winner = with(&first, &second);
+    winner.live(Duration::from_secs(30));
+    assert_eq!(invalid(&winner), "");
+    let mark = |it: &Cluster| {
+        it.world.get(kinds::KNATIVE_SERVICE, "podinfo")["metadata"]["annotations"]
+            ["flagger.app/primary-revision"]
+            .clone()
+    };
+    assert_eq!(mark(&winner), "podinfo-00001");
+
+    let mut loser = with(&second, &winner.world.canary);
+    loser.live(Duration::from_secs(30));
+    let text = "spec.targetRef.name: Service podinfo belongs to the Canary \"z\": name another one here, or delete one of \
+                the two Canaries";
+    assert_eq!(invalid(&loser), text);
+    assert_eq!(loser.seen.events, [format!("Warning  The Canary \"a\" is invalid: {text}")]);
+
+    // It goes, and the first one's mark stays; or the first one goes, and it begins.
+    let mut gone = loser;
+    gone.world.objects.clone_from(&winner.world.objects);
+    gone.world.put(&winner.world.canary);
+    let mut left = Cluster::new(gone.world.clone());
+    left.is_guarded = false;
+    gone.world.canary["metadata"]["finalizers"] = json!(["finalizer.flagger.app"]);
+    delete(&mut gone);
+    assert_eq!(mark(&gone), "podinfo-00001");
+    left.world.remove(kinds::CANARY, "z");
+    left.live(Duration::from_secs(30));
+    assert_eq!(invalid(&left), "");
+}
+
+#[test]
 fn what_is_made_for_a_canary_is_its_own_whatever_its_age() {
     let mut first = settled(&json!({"metadata": {"creationTimestamp": "2027-01-15T07:59:00Z"}}));
     assert!(first.world.put(&canary("elder", -3600, &json!({}))).is_some());
