@@ -138,7 +138,7 @@ impl Task {
         match self {
             Self::Command { command, .. } => Some(format!("cmd {canary} {command}")),
             Self::NGrinder(ngrinder) => Some(format!("ngrinder {canary} {}", ngrinder.clone_id())),
-            Self::Load(plan) => Some(format!("load {canary} {}", plan.what())),
+            Self::Load(plan) => Some(format!("load {canary} {}", plan.said)),
             Self::Tool { .. } | Self::Concord(_) => None,
         }
     }

@@ -188,7 +188,9 @@ impl Tester {
             let line = format!("command skipped {} is already running", task.what(&canary));
             self.0.log.info(Some(&canary), &line);
             self.0.reports.passed_over(task.kind(), "skipped");
-            return text(202, "");
+            // Whoever waits for a result would take 202 for one.
+            let why = "the same task is running for this canary, and only who started it is told its result";
+            return if task.is_awaited() { text(409, why) } else { text(202, "") };
         }
         let alone = Alone { shared: self.0.clone(), key: alone };
         let Ok(slot) = self.0.slots.clone().try_acquire_owned() else {

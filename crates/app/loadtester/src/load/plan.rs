@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) data: Option<Source>,
     /// Whether the caller waits for the end.
     pub(crate) wait: bool,
+    /// All that was said, so that two loads are the same only if nothing distinguishes them.
+    pub(crate) said: String,
 }
 
 /// How many requests per second.
@@ -126,6 +128,7 @@ impl Plan {
             scenario: source("scenario")?,
             data: source("data")?,
             wait: of.flag("wait")?,
+            said: of.said(),
             allow_writes,
             method,
             url,
@@ -172,6 +175,12 @@ fn rate(of: &Fields<'_>) -> Result<Rate, String> {
 struct Fields<'a>(&'a BTreeMap<String, String>);
 
 impl Fields<'_> {
+    /// Each key with its value, in a form in which no two differ by nothing. An empty value says nothing.
+    fn said(&self) -> String {
+        let said = self.0.iter().filter(|(_, value)| !value.is_empty());
+        said.map(|(key, value)| format!("{key}={value:?} ")).collect()
+    }
+
     fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|text| !text.is_empty()).cloned()
     }
@@ -318,6 +327,25 @@ mod tests {
             let error = parse(pairs).unwrap_err();
             assert!(error.contains(expected), "{pairs:?}: {error}");
         }
+    }
+
+    #[test]
+    fn loads_are_the_same_only_if_all_that_they_say_is() {
+        let base = parse(&[]).unwrap().said;
+        assert_eq!(parse(&[("body", ""), ("rate", "5")]).unwrap().said, base);
+        let others = [
+            ("body", "x"),
+            ("headers", "X-Tenant: a"),
+            ("url", "http://127.0.0.1/a?q=1"),
+            ("scenario", "https://h/s.yaml"),
+            ("scenario", "https://h/t.yaml"),
+            ("data", "https://h/d.csv"),
+            ("data", "https://h/d.csv\" wait=\"true"),
+            ("wait", "true"),
+        ];
+        let said: std::collections::BTreeSet<String> =
+            others.iter().map(|pair| parse(&[*pair]).unwrap().said).chain([base]).collect();
+        assert_eq!(said.len(), others.len() + 1, "{said:?}");
     }
 
     #[test]

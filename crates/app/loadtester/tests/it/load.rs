@@ -117,6 +117,33 @@ async fn a_load_runs_beside_its_caller_once_and_its_end_is_told() {
     within(&result["load"]["sent"], 15.0, 21.0);
 }
 
+/// A second hook that differs in its body alone is a load of its own; who waits never takes a skip for a success.
+#[tokio::test]
+async fn another_load_is_made_and_the_same_one_that_is_waited_for_is_refused() {
+    let url = server(async |_| std::future::pending::<Response<Bytes>>().await).await;
+    let mut bench = Bench::new(|_| {});
+    let with = |body: &str| json!({"type": "load", "url": url, "rate": "5", "duration": "1h", "method": "POST", "allowWrites": "true", "body": body});
+    for body in ["a", "b"] {
+        assert_eq!(bench.task(&with(body)).await.0, 202);
+    }
+    let lines = bench.lines(2, |_| false).await;
+    assert!(lines.iter().all(|line| line.starts_with("info: task starting load POST")), "{lines:?}");
+    let mut awaited = with("a");
+    awaited["wait"] = json!("true");
+    let first = bench.task(&awaited);
+    let second = async {
+        while bench.ask("GET", "/metrics", "").await.1.contains("_running 2\n") {
+            tokio::task::yield_now().await;
+        }
+        let (status, body, _) = bench.task(&awaited).await;
+        assert_eq!((status, body.starts_with("the same task is running")), (409, true), "{body}");
+        bench.tester.stop().await;
+    };
+    let (first, ()) =
+        tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(first, second) }).await.unwrap();
+    assert_eq!(first.0, 500, "{}", first.1);
+}
+
 #[tokio::test]
 async fn a_load_that_nobody_answers_has_failed() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
