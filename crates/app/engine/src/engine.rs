@@ -21,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     interests::Interests,
-    measured::Measured,
+    measured::Measures,
     pass,
     record::{Ice, Record},
     schedule::{Cause, Due, Schedule},
@@ -71,7 +71,7 @@ pub(crate) struct Shared {
     pub(crate) leaving: CancellationToken,
     pub(crate) caller: Arc<dyn Caller>,
     pub(crate) outbox: Outbox,
-    pub(crate) measured: Mutex<Measured>,
+    pub(crate) measured: Mutex<Measures>,
     pub(crate) conflicts: AtomicU64,
     pub(crate) frozen: Mutex<BTreeMap<&'static str, u64>>,
     kinds: BTreeMap<Kind, Arc<Lane>>,
@@ -182,7 +182,7 @@ impl Engine {
             objects: records.iter().map(|(key, record)| (key.clone(), object_stats(record))).collect(),
             conflicts: self.shared.conflicts.load(Ordering::Acquire),
             frozen: self.shared.frozen.lock().clone(),
-            measured: self.shared.measured.lock().clone(),
+            measured: self.shared.measured.lock().shown.clone(),
             posted: self.shared.outbox.posted(),
         }
     }
@@ -208,6 +208,7 @@ impl Shared {
     pub(crate) fn forget(&self, key: &Key) {
         self.interests.lock().remove(key);
         if self.records.lock().remove(key).is_some() {
+            self.measured.lock().forget(key);
             self.cluster.forget(key);
         }
     }

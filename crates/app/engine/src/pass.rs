@@ -285,7 +285,7 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
         tracing::info!(object = %key, writes = act.writes.len(), reasons = act.reasons.join("; "), "acting");
     }
     let applied = apply(&shared.cluster, act, &shared.halt).await;
-    shared.measured.lock().take_in(measures, started.elapsed());
+    shared.measured.lock().take_in(&key, measures, started.elapsed());
     let (storm, pause) = {
         let (mut records, now) = (shared.records.lock(), Instant::now());
         let record = records.entry(key.clone()).or_default();
