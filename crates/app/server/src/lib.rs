@@ -24,4 +24,4 @@ pub use durations::Durations;
 pub use exposition::Exposition;
 pub use facts::{Facts, render};
 pub use process::process;
-pub use serve::{Incoming, ServeError, health, listen, metrics, serve, whole};
+pub use serve::{EVERYWHERE, Incoming, ServeError, health, listen, metrics, serve, whole};

@@ -1,6 +1,11 @@
 //! Small HTTP servers: metrics for Prometheus, health for the kubelet, and any other that answers whole requests.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -12,6 +17,9 @@ use axum::{
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+/// Every address of the machine, of either kind: clusters have pods without IPv4, and machines without IPv6.
+pub const EVERYWHERE: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
 /// A port cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
@@ -19,7 +27,7 @@ pub struct ServeError {
     /// Where we wanted to listen.
     pub address: SocketAddr,
     #[source]
-    source: std::io::Error,
+    source: io::Error,
 }
 
 /// `/metrics`, answered by `text` at each scrape.
@@ -84,7 +92,7 @@ async fn collect(body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Er
     Ok((seen <= bytes_max).then(|| Bytes::from(all)))
 }
 
-/// Serves `router` on `address` in the background until `stop`; returns the address that is really served.
+/// Serves `router` on `address`, which may be [`EVERYWHERE`], in the background until `stop`; returns the address that is really served.
 ///
 /// # Errors
 /// When the port is taken or not allowed.
@@ -106,7 +114,7 @@ pub async fn listen(
     stop: CancellationToken,
 ) -> Result<(SocketAddr, JoinHandle<()>), ServeError> {
     let failed = |source| ServeError { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let serving = tokio::spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
@@ -115,6 +123,25 @@ pub async fn listen(
         }
     });
     Ok((bound, serving))
+}
+
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) => match without_ipv6(address, error.kind()) {
+            Some(address) => TcpListener::bind(address).await,
+            None => Err(error),
+        },
+        // Linux serves IPv4 on it as well, as long as nobody has told it otherwise (net.ipv6.bindv6only).
+        bound => bound,
+    }
+}
+
+/// Where to listen when every address was wanted and the machine has no IPv6: it then refuses in more than one way, but
+/// never because of who has the port or may have it.
+fn without_ipv6(address: SocketAddr, refused: ErrorKind) -> Option<SocketAddr> {
+    let is_port = matches!(refused, ErrorKind::AddrInUse | ErrorKind::PermissionDenied);
+    (address.ip() == EVERYWHERE && !is_port)
+        .then(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
 }
 
 #[cfg(test)]
@@ -184,5 +211,30 @@ mod tests {
             assert!(bound.is_ipv6() && tokio::net::TcpStream::connect(bound).await.is_ok());
         }
         stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn everywhere_is_both_kinds_of_addresses_or_those_that_there_are() {
+        let stop = CancellationToken::new();
+        let bound = serve(SocketAddr::from((EVERYWHERE, 0)), health(), stop.clone()).await.unwrap();
+        let mut kinds = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok() {
+            kinds.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        }
+        for kind in kinds {
+            assert!(tokio::net::TcpStream::connect((kind, bound.port())).await.is_ok(), "not on {kind}");
+        }
+        stop.cancel();
+        for (address, refused, expected) in [
+            ("[::]:80", ErrorKind::Unsupported, Some("0.0.0.0:80")),
+            ("[::]:80", ErrorKind::AddrNotAvailable, Some("0.0.0.0:80")),
+            ("[::]:80", ErrorKind::AddrInUse, None),
+            ("[::]:80", ErrorKind::PermissionDenied, None),
+            ("[::1]:80", ErrorKind::AddrNotAvailable, None),
+            ("127.0.0.1:80", ErrorKind::AddrNotAvailable, None),
+        ] {
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(without_ipv6(address.parse().unwrap(), refused), expected, "{address} {refused:?}");
+        }
     }
 }

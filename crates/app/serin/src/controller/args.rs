@@ -1,10 +1,6 @@
 //! The flags of `serin controller`: Argo's names, so that an installation's arguments need no change.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, ValueEnum, error::Error};
 use serin_cluster::access::Access;
@@ -54,8 +50,8 @@ pub(crate) struct ControllerArgs {
     /// How lines are logged
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) logformat: Format,
-    /// IPv4 or IPv6 address on which /metrics and /healthz are served; :: is every address of both kinds
-    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    /// IPv4 or IPv6 address on which /metrics and /healthz are served; :: is every address of both kinds, 0.0.0.0 of IPv4 alone
+    #[arg(long, value_name = "ADDRESS", default_value_t = serin_server::EVERYWHERE)]
     pub(super) bind_address: IpAddr,
     /// Port of /metrics
     #[arg(long = "metricsPort", alias = "metricsport", value_name = "PORT", default_value_t = 8090)]
@@ -268,7 +264,8 @@ mod tests {
     #[test]
     fn the_bind_address_is_of_either_kind() {
         for (words, address) in [
-            ("", "0.0.0.0"),
+            ("", "::"),
+            ("--bind-address 0.0.0.0", "0.0.0.0"),
             ("--bind-address 127.0.0.1", "127.0.0.1"),
             ("--bind-address ::", "::"),
             ("--bind-address=::1", "::1"),

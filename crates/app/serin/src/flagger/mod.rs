@@ -168,7 +168,7 @@ async fn serve(
         serin_server::render_canaries(&facts, &provider) + &serin_server::process()
     };
     let router = serin_server::metrics(Arc::new(text)).merge(serin_server::health());
-    serin_server::serve(SocketAddr::from(([0, 0, 0, 0], port)), router, stop.clone())
+    serin_server::serve(SocketAddr::from((serin_server::EVERYWHERE, port)), router, stop.clone())
         .await
         .context("-port")?;
     Ok(())

@@ -1,7 +1,7 @@
 //! `serin loadtester`: gates, tasks and load for the web hooks of a Canary, until it is told to stop.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -23,8 +23,8 @@ pub(crate) struct LoadtesterArgs {
     /// Port of everything
     #[arg(long, default_value_t = 9090)]
     port: u16,
-    /// IPv4 or IPv6 address on which it is served; :: is every address of both kinds
-    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    /// IPv4 or IPv6 address on which it is served; :: is every address of both kinds, 0.0.0.0 of IPv4 alone
+    #[arg(long, value_name = "ADDRESS", default_value_t = serin_server::EVERYWHERE)]
     bind_address: IpAddr,
     /// Time of a task, after which all of its processes are killed
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
@@ -154,6 +154,7 @@ mod tests {
         assert_eq!((args.namespace_regexp.as_str(), args.zap_encoding), ("^a$", Form::Console));
         let args = parse("").unwrap();
         assert_eq!((args.port, args.timeout, args.log_level), (9090, Duration::from_hours(1), Least::Debug));
+        assert_eq!(args.bind_address, serin_server::EVERYWHERE);
         let args = parse("--namespaces a,b -max-tasks 3").unwrap();
         assert_eq!((args.namespaces, args.max_tasks), (Some(vec!["a".to_owned(), "b".to_owned()]), 3));
     }
