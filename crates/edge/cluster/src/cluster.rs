@@ -33,7 +33,7 @@ pub struct Settings {
     pub selectors: BTreeMap<Kind, Selector>,
     /// Kinds that are cut down more than [`trim`] does.
     pub trims: BTreeMap<Kind, Trim>,
-    /// Requests a second after the burst. The default lets 500 Rollouts change at once without waiting for us; the
+    /// Requests a second after the burst; infinity for no limit. The default lets 500 Rollouts change at once without waiting for us; the
     /// API server has a fairness of its own.
     pub qps: f64,
     /// Requests at once.

@@ -16,10 +16,11 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// A full bucket. Absurd figures are brought within 1 and a million a second, and a burst of at least 1.
+    /// A full bucket. Figures are brought within one in a thousand seconds and a million a second, which is as good as no
+    /// limit (as is infinity), and a burst of at least 1.
     #[must_use]
     pub fn new(per_second: f64, burst: u32) -> Self {
-        let per_second = if per_second.is_finite() { per_second.clamp(1.0, 1e6) } else { 1e6 };
+        let per_second = if per_second.is_nan() { 1e6 } else { per_second.clamp(1e-3, 1e6) };
         let interval = Duration::from_secs_f64(1.0 / per_second);
         Self { interval, tolerance: interval * burst.max(1), full_at: Mutex::new(Instant::now()) }
     }
@@ -42,6 +43,17 @@ impl Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn infinitely_many_are_not_waited_for_and_few_are() {
+        for (per_second, seconds) in [(f64::INFINITY, 0), (0.5, 198), (0.1, 990)] {
+            let (limit, start) = (Limit::new(per_second, 1), Instant::now());
+            for _ in 0..100 {
+                limit.take().await;
+            }
+            assert_eq!(start.elapsed().as_secs(), seconds, "{per_second} a second");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_goes_at_once_and_the_rest_evenly() {

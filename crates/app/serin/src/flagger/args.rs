@@ -21,12 +21,12 @@ pub(crate) struct FlaggerArgs {
     /// Print the version and end
     #[arg(long)]
     pub(super) version: bool,
-    /// Requests a second to the API, after a burst
-    #[arg(long, default_value_t = 600.0)]
-    pub(super) kubeconfig_qps: f64,
-    /// Requests at once to the API
-    #[arg(long, default_value_t = 1200)]
-    pub(super) kubeconfig_burst: u32,
+    /// Requests a second to the API, after a burst; less than 0 for no limit, 0 for the 5 of Go's client
+    #[arg(long, value_name = "NUMBER", default_value_t = 600.0, allow_negative_numbers = true, value_parser = number)]
+    kubeconfig_qps: f64,
+    /// Requests at once to the API; 0 for the 10 of Go's client
+    #[arg(long, value_name = "COUNT", default_value_t = 1200, allow_negative_numbers = true)]
+    kubeconfig_burst: i32,
     /// Prometheus of Canaries that name none
     #[arg(long, value_name = "URL", default_value = "http://prometheus:9090")]
     pub(super) metrics_server: String,
@@ -143,6 +143,33 @@ pub(crate) struct FlaggerArgs {
     zap_replace_globals: Option<String>,
 }
 
+/// What Go's client takes 0 for.
+const QPS_OF_ZERO: f64 = 5.0;
+const BURST_OF_ZERO: u32 = 10;
+
+impl FlaggerArgs {
+    /// Requests a second to the API, and at once, with the meaning that Go's client gives to the flags.
+    pub(super) fn requests(&self) -> anyhow::Result<(f64, u32)> {
+        let qps = match self.kubeconfig_qps {
+            qps if qps < 0.0 => return Ok((f64::INFINITY, 1)),
+            0.0 => QPS_OF_ZERO,
+            qps => qps,
+        };
+        let burst = u32::try_from(self.kubeconfig_burst).map_err(|_| {
+            anyhow::anyhow!(
+                "-kubeconfig-burst {}: with a limit not one request may be sent then; leave the flag out, or say \
+                 -kubeconfig-qps=-1 for no limit",
+                self.kubeconfig_burst
+            )
+        })?;
+        Ok((qps, if burst == 0 { BURST_OF_ZERO } else { burst }))
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| "must be a number".to_owned())
+}
+
 /// `words` with a second hyphen before each of Go's flags.
 pub(crate) fn with_two_hyphens(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     words.map(|word| {
@@ -175,6 +202,31 @@ mod tests {
                 ("", ""),
                 "{words:?}"
             );
+        }
+    }
+
+    #[test]
+    fn limits_mean_what_gos_client_takes_them_for() {
+        for (line, expected) in [
+            ("", Some((600.0, 1200))),
+            ("-kubeconfig-qps=100 -kubeconfig-burst 250", Some((100.0, 250))),
+            ("-kubeconfig-qps 0.5", Some((0.5, 1200))),
+            ("-kubeconfig-qps=-1", Some((f64::INFINITY, 1))),
+            ("-kubeconfig-qps -1 -kubeconfig-burst -1", Some((f64::INFINITY, 1))),
+            ("-kubeconfig-qps 0 -kubeconfig-burst 0", Some((5.0, 10))),
+            ("-kubeconfig-burst=-1", None),
+        ] {
+            let words = format!("flagger {line}");
+            let words = with_two_hyphens(words.split_whitespace().map(OsString::from));
+            let requests = Line::try_parse_from(words).unwrap().args.requests();
+            match expected {
+                Some(expected) => assert_eq!(requests.unwrap(), expected, "{line}"),
+                None => assert!(requests.unwrap_err().to_string().starts_with("-kubeconfig-burst -1: "), "{line}"),
+            }
+        }
+        for nonsense in ["--kubeconfig-qps=x", "--kubeconfig-qps=NaN", "--kubeconfig-qps=inf", "--kubeconfig-burst=x"] {
+            let error = Line::try_parse_from(["flagger", nonsense]).map(|line| line.args).unwrap_err().to_string();
+            assert!(error.contains("--kubeconfig-"), "{nonsense}: {error}");
         }
     }
 

@@ -62,8 +62,7 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     let watching = CancellationToken::new();
     let mut looked_at = serin_cluster::Settings::new(clock::system());
     looked_at.namespace.clone_from(&namespace);
-    looked_at.qps = args.kubeconfig_qps;
-    looked_at.burst = args.kubeconfig_burst;
+    (looked_at.qps, looked_at.burst) = args.requests()?;
     looked_at.seed = u64::from(std::process::id());
     let (cluster, engine) = engine(Arc::new(KubeApi::new(client)), looked_at, settings, &watching)?;
     serve((args.port, &args.mesh_provider), &cluster, &engine, &watching).await?;
