@@ -24,13 +24,42 @@ pub(crate) fn start(level: Level, format: Format) {
     };
 }
 
-/// Starts logging as Flagger's flags say: its levels are words of zap, its encodings `json` and `console`.
+/// Starts logging as Flagger's flags say: its levels are words of zap, its encodings `json` and `console`. A level that is
+/// none must not keep a controller from starting, as it does not keep Flagger's: it is told of.
 pub(crate) fn start_by_words(level: &str, encoding: &str) {
-    let level = match level {
-        "debug" => Level::Debug,
-        "warn" | "warning" => Level::Warn,
-        "error" | "dpanic" | "panic" | "fatal" => Level::Error,
-        _ => Level::Info,
-    };
-    start(level, if encoding == "console" { Format::Text } else { Format::Json });
+    let known = by_word(level);
+    start(known.unwrap_or(Level::Info), if encoding == "console" { Format::Text } else { Format::Json });
+    if known.is_none() {
+        tracing::warn!("-log-level {level:?} is unknown, and info counts: say debug, info, warn or error");
+    }
+}
+
+fn by_word(level: &str) -> Option<Level> {
+    match level {
+        "debug" => Some(Level::Debug),
+        "info" => Some(Level::Info),
+        "warn" | "warning" => Some(Level::Warn),
+        "error" | "dpanic" | "panic" | "fatal" => Some(Level::Error),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_words_of_zap_and_others_are_known_for_none() {
+        for (word, level) in [
+            ("debug", Some(Level::Debug)),
+            ("info", Some(Level::Info)),
+            ("warn", Some(Level::Warn)),
+            ("warning", Some(Level::Warn)),
+            ("fatal", Some(Level::Error)),
+            ("loud", None),
+            ("", None),
+        ] {
+            assert_eq!(by_word(word), level, "{word}");
+        }
+    }
 }

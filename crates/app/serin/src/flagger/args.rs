@@ -34,7 +34,7 @@ pub(crate) struct FlaggerArgs {
     #[arg(long, default_value = "info")]
     pub(super) log_level: String,
     /// How lines are logged: json or console
-    #[arg(long, default_value = "json")]
+    #[arg(long, default_value = "json", value_parser = ["json", "console"])]
     pub(super) zap_encoding: String,
     /// Port of /metrics and /healthz
     #[arg(long, default_value_t = 8080)]
@@ -203,6 +203,12 @@ mod tests {
                 "{words:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_encoding_that_is_none_is_refused_by_name() {
+        let error = Line::try_parse_from(["flagger", "--zap-encoding=xml"]).map(|line| line.args).unwrap_err();
+        assert!(error.to_string().contains("--zap-encoding"), "{error}");
     }
 
     #[test]

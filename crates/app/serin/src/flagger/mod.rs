@@ -8,7 +8,7 @@ mod place;
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use serin_api::{flagger::ChatKind, kinds};
+use serin_api::{flagger::{ChatKind, Provider}, kinds};
 use serin_calls::{Http, Limits};
 use serin_canary::{CanaryPlanner, Environment, Settings, objects::ObjectSettings};
 use serin_cluster::{
@@ -58,6 +58,9 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     let Connection { client, server, .. } = access.connect(&format!("serin/{VERSION}")).await?;
     tracing::info!(version = VERSION, server, namespace, "starting");
     let settings = settings(args)?;
+    if let Some(doubt) = doubt(&args.mesh_provider) {
+        tracing::warn!("{doubt}");
+    }
     let stop = leading::stopped_by_signals()?;
     let watching = CancellationToken::new();
     let mut looked_at = serin_cluster::Settings::new(clock::system());
@@ -89,6 +92,17 @@ fn one_cluster(args: &FlaggerArgs) -> anyhow::Result<()> {
          give it what -kubeconfig has"
     );
     Ok(())
+}
+
+/// What is wrong with the provider of Canaries that name none: a word that nobody knows means Istio, as in Flagger.
+fn doubt(mesh_provider: &str) -> Option<String> {
+    let all: Vec<&str> = Provider::ALL.iter().map(|provider| provider.as_str()).collect();
+    Provider::named(mesh_provider).is_none().then(|| {
+        format!(
+            "-mesh-provider {mesh_provider:?} is unknown: Canaries that name no provider are routed by istio; there are {}",
+            all.join(", ")
+        )
+    })
 }
 
 /// What looks at the Canaries of a cluster.
@@ -183,6 +197,14 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: FlaggerArgs,
+    }
+
+    #[test]
+    fn a_provider_that_nobody_knows_is_told_of() {
+        for (word, is_known) in [("istio", true), ("gloo:v1", true), ("smi:v1alpha2:istio", true), ("istoi", false), ("", false)] {
+            assert_eq!(doubt(word).is_none(), is_known, "{word}");
+        }
+        assert!(doubt("istoi").is_some_and(|text| text.starts_with("-mesh-provider \"istoi\" is unknown")));
     }
 
     #[test]

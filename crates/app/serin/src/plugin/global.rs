@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serin_cluster::access::Access;
 
+/// Where kubectl keeps what it knows of APIs.
+const CACHE_DIR: &str = "$HOME/.kube/cache";
+
 /// kubectl's flags.
 #[derive(Args)]
 pub(crate) struct Global {
@@ -30,7 +33,7 @@ pub(crate) struct Global {
     )]
     impersonate_uid: Option<String>,
     /// Default cache directory
-    #[arg(long, global = true, value_name = "string", default_value = "$HOME/.kube/cache")]
+    #[arg(long, global = true, value_name = "string", default_value = CACHE_DIR)]
     cache_dir: Option<String>,
     /// Path to a cert file for the certificate authority
     #[arg(long, global = true, value_name = "string")]
@@ -89,6 +92,21 @@ pub(crate) struct Global {
 }
 
 impl Global {
+    /// The flags given that mean nothing here, each with the reason. Those with the defaults that kubectl shows ask for
+    /// nothing.
+    pub(super) fn ignored(&self) -> Vec<(&'static str, &'static str)> {
+        let given = |text: &Option<String>, nothing: &[&str]| {
+            text.as_deref().is_some_and(|text| !nothing.contains(&text))
+        };
+        let all = [
+            (given(&self.cache_dir, &[CACHE_DIR, ""]), "cache-dir", "nothing is kept on disk"),
+            (self.disable_compression, "disable-compression", "answers are never compressed"),
+            (self.kloglevel.is_some_and(|level| level != 0), "kloglevel", "there is no klog"),
+            (given(&self.request_timeout, &["0", "0s", ""]), "request-timeout", "every request has its own limit"),
+        ];
+        all.into_iter().filter(|(is_given, ..)| *is_given).map(|(_, flag, why)| (flag, why)).collect()
+    }
+
     /// The connection that the flags describe.
     pub(crate) fn access(&self) -> Access {
         Access {
@@ -107,6 +125,34 @@ impl Global {
             impersonate: self.impersonate.clone(),
             impersonate_groups: self.impersonate_groups.clone(),
             impersonate_uid: self.impersonate_uid.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        global: Global,
+    }
+
+    #[test]
+    fn flags_that_mean_nothing_are_named_unless_they_ask_for_nothing() {
+        for (line, ignored) in [
+            ("kubectl", &[][..]),
+            ("kubectl -n a --context b --request-timeout 0 -v 0 --cache-dir=", &[]),
+            ("kubectl --request-timeout=5s", &["request-timeout"]),
+            ("kubectl -v 6 --cache-dir /c", &["cache-dir", "kloglevel"]),
+            ("kubectl --disable-compression", &["disable-compression"]),
+        ] {
+            let line_given = Line::try_parse_from(line.split(' ')).map(|line| line.global).unwrap();
+            let found: Vec<&str> = line_given.ignored().into_iter().map(|(flag, _)| flag).collect();
+            assert_eq!(found, ignored, "{line}");
         }
     }
 }

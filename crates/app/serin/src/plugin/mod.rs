@@ -64,6 +64,9 @@ pub(crate) async fn run<A: CommandFactory + FromArgMatches>(
 
 /// The API that kubectl's flags name, and the namespace; `agent` is who asks.
 pub(crate) async fn connect(global: &Global, agent: &str) -> anyhow::Result<(Direct, String)> {
+    for (flag, why) in global.ignored() {
+        eprintln!("--{flag} is ignored: {why}");
+    }
     let agent = format!("{agent}/{}", env!("CARGO_PKG_VERSION"));
     let Connection { client, namespace, .. } = global.access().connect(&agent).await?;
     Ok((Direct::new(client), namespace))

@@ -105,12 +105,12 @@ impl CanarySpec {
 }
 
 impl Provider {
-    /// What the controller's own setting may say beyond the definition's words: a version or mesh behind a colon, or
-    /// nothing where one is wanted. As in Flagger, a word that nobody knows means Istio.
+    /// By what the controller's own setting may say beyond the definition's words: a version or mesh behind a colon. None
+    /// for a word that nobody knows.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn named(text: &str) -> Option<Self> {
         if let Some(exact) = Self::parse(text) {
-            return exact;
+            return Some(exact);
         }
         // Longer beginnings first.
         let beginnings = [
@@ -123,7 +123,13 @@ impl Provider {
             Self::Gloo,
         ];
         let fits = |provider: &Self| text.starts_with(provider.as_str());
-        beginnings.into_iter().find(fits).unwrap_or(Self::Istio)
+        beginnings.into_iter().find(fits)
+    }
+
+    /// As [`Self::named`]; as in Flagger, a word that nobody knows means Istio.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self::named(text).unwrap_or(Self::Istio)
     }
 }
 
@@ -533,11 +539,11 @@ mod tests {
             ("gatewayapi:v1beta1x", Provider::GatewayApiV1Beta1),
             ("gatewayapi:v1", Provider::GatewayApiV1),
             ("gloo:x", Provider::Gloo),
-            ("gatewayapi", Provider::Istio),
-            ("smi", Provider::Istio),
-            ("", Provider::Istio),
         ] {
-            assert_eq!(Provider::of(text), provider, "{text}");
+            assert_eq!((Provider::named(text), Provider::of(text)), (Some(provider), provider), "{text}");
+        }
+        for text in ["gatewayapi", "smi", "Istio", "appmesh:v1", ""] {
+            assert_eq!((Provider::named(text), Provider::of(text)), (None, Provider::Istio), "{text}");
         }
     }
 
