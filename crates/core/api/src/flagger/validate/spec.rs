@@ -3,7 +3,7 @@
 use super::{Rules, analysis::count, provider, word};
 use crate::{
     flagger::{
-        AutoscalerRef, Canary, CanaryService, GATEWAY_GROUP, KNATIVE_API_VERSION, Provider, ScalerKind,
+        AutoscalerRef, Canary, CanaryService, GATEWAY_GROUP, KNATIVE_API_VERSION, Provider, ScalerKind, Strategy,
         TargetKind,
     },
     validate::field::Errors,
@@ -170,13 +170,30 @@ fn namespaces(canary: &Canary, errors: &mut Errors) {
     }
 }
 
-/// What a route of the Gateway API cannot say, and Flagger leaves out without a word.
+/// What a provider does in another way than the Canary says, without a word.
 pub(super) fn doubts(canary: &Canary, provider: Provider, errors: &mut Errors) {
+    match provider {
+        Provider::Nginx => weighed_and_matched(canary, errors),
+        Provider::GatewayApiV1 | Provider::GatewayApiV1Beta1 => unsaid(canary, provider, errors),
+        _ => {}
+    }
+}
+
+/// Annotations of an Ingress lead all that match, or a share of all: with both, the first step has all the weight there is.
+fn weighed_and_matched(canary: &Canary, errors: &mut Errors) {
+    let analysis = canary.spec.analysis.as_ref();
+    let is_matched = analysis.is_some_and(|analysis| !analysis.matches.is_empty());
+    if is_matched && canary.spec.strategy() == Strategy::Canary && !canary.spec.skip_analysis {
+        let detail = "provider nginx sends all that match to the new version at the first step, which so is the last: \
+            set iterations, or remove match";
+        errors.forbidden("spec.analysis.match", detail);
+    }
+}
+
+/// What a route of the Gateway API cannot say.
+fn unsaid(canary: &Canary, provider: Provider, errors: &mut Errors) {
     let Some(service) = &canary.spec.service else { return };
     let is_old = provider == Provider::GatewayApiV1Beta1;
-    if !is_old && provider != Provider::GatewayApiV1 {
-        return;
-    }
     let cors = service.cors_policy.as_ref();
     let has_patterns = cors.is_some_and(|cors| !cors.allow_origins.is_empty());
     for (field, is_said, detail) in [

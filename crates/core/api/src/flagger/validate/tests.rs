@@ -390,6 +390,20 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
                 "spec.analysis.stepWeights: Invalid value: [10,200]: stepWeight is what counts; the last of the list is taken for maxWeight",
             ],
         ),
+        (
+            json!({"provider": "nginx", "ingressRef": {"kind": "Ingress", "name": "i"}, "analysis": {
+                "match": [{"headers": {"x": {"exact": "y"}}}], "stepWeight": 10,
+            }}),
+            &[
+                "spec.analysis.match: Forbidden: provider nginx sends all that match to the new version at the first step, which so is the last: set iterations, or remove match",
+            ],
+        ),
+        (
+            json!({"provider": "nginx", "ingressRef": {"kind": "Ingress", "name": "i"}, "analysis": {
+                "match": [{"headers": {"x": {"exact": "y"}}}], "iterations": 3,
+            }}),
+            &[],
+        ),
         // Provider kubernetes tells at each step what it cannot do.
         (json!({"provider": "kubernetes", "analysis": {"match": [{"headers": {"x": {"exact": "y"}}}]}}), &[]),
         (
