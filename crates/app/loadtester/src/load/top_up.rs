@@ -7,7 +7,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serin_metrics::Sample;
 use serin_sources::{Access, Limits, Prometheus};
 use tokio::{sync::watch, time::sleep};
 
@@ -41,7 +41,7 @@ pub(crate) async fn first(top_up: &TopUp, ledger: &Mutex<Ledger>) -> Result<f64,
     let source = source.map_err(|error| format!("`prometheus`: {error}"))?;
     let answer = source.query(&top_up.query, Timestamp::now()).await;
     let answer = answer.map_err(|error| format!("`prometheus`: {error}"))?;
-    let measured = number(&answer.body).map_err(|why| format!("`query`: {why}"))?;
+    let measured = number(&answer.body).map_err(|why| format!("`query`: {why}"))?.unwrap_or(0.0);
     Ok((measured - ledger.lock().rate(second(), top_up.window)).max(0.0))
 }
 
@@ -61,34 +61,13 @@ pub(crate) async fn follow(
     }
 }
 
-/// The one number of an answer. An answer without any series is no traffic at all, which is what there is to top up; several
-/// series are a question that is not finished.
-fn number(body: &[u8]) -> Result<f64, String> {
-    let answer: Value =
-        serde_json::from_slice(body).map_err(|error| format!("the answer is no JSON: {error}"))?;
-    let data = answer.get("data").filter(|_| answer.get("status") == Some(&Value::from("success")));
-    let Some(data) = data else {
-        return Err(format!("Prometheus answers {}", answer.get("error").unwrap_or(&Value::Null)));
-    };
-    let result = data.get("result");
-    let sample = match data.get("resultType").and_then(Value::as_str) {
-        Some("scalar") => result,
-        Some("vector") => match result.and_then(Value::as_array).map(Vec::as_slice) {
-            Some([]) => return Ok(0.0),
-            Some([one]) => one.get("value"),
-            _ => return Err("it has several answers: put sum() around it".to_owned()),
-        },
-        other => return Err(format!("it answers with {other:?}; one number is needed")),
-    };
-    let number = sample
-        .and_then(|sample| sample.get(1))
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse::<f64>().ok());
-    match number {
-        // A rate of nothing by nothing.
-        Some(number) if number.is_nan() => Ok(0.0),
-        Some(number) if number.is_finite() => Ok(number.max(0.0)),
-        _ => Err(format!("it answers {sample:?}; one number is needed")),
+/// The rate of an answer; none when it has no number, as without any series or with not-a-number.
+fn number(body: &[u8]) -> Result<Option<f64>, String> {
+    match serin_metrics::provider::prometheus::read(&String::from_utf8_lossy(body)) {
+        Ok(Sample::Value(rate)) if rate.is_finite() => Ok(Some(rate.max(0.0))),
+        Ok(Sample::Value(rate)) => Err(format!("its answer is {rate}, which is no rate")),
+        Ok(Sample::NoValues(_)) => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -97,19 +76,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_number_is_read_and_nothing_is_no_traffic() {
+    fn one_number_is_read_and_nothing_is_none() {
         let answer = |kind: &str, result: &str| {
             number(
                 format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}"#)
                     .as_bytes(),
             )
         };
-        assert_eq!(answer("vector", r#"[{"metric":{},"value":[1,"42.5"]}]"#), Ok(42.5));
-        assert_eq!(answer("scalar", r#"[1,"3"]"#), Ok(3.0));
-        assert_eq!(answer("vector", "[]"), Ok(0.0));
-        assert_eq!(answer("vector", r#"[{"value":[1,"NaN"]}]"#), Ok(0.0));
-        assert!(answer("vector", r#"[{"value":[1,"1"]},{"value":[1,"1"]}]"#).unwrap_err().contains("sum()"));
-        assert!(answer("vector", r#"[{"value":[1,"+Inf"]}]"#).is_err());
+        assert_eq!(answer("vector", r#"[{"metric":{},"value":[1,"42.5"]}]"#), Ok(Some(42.5)));
+        assert_eq!(answer("vector", r#"[{"metric":{},"value":[1,"-1"]}]"#), Ok(Some(0.0)));
+        assert_eq!(answer("scalar", r#"[1,"3"]"#), Ok(Some(3.0)));
+        assert_eq!(answer("vector", "[]"), Ok(None));
+        assert_eq!(answer("vector", r#"[{"value":[1,"NaN"]}]"#), Ok(None));
+        let several = r#"[{"metric":{"pod":"a"},"value":[1,"1"]},{"metric":{"pod":"b"},"value":[1,"1"]}]"#;
+        let error = answer("vector", several).unwrap_err();
+        assert!(error.contains("2 series") && error.contains("as with sum"), "{error}");
+        assert!(answer("vector", r#"[{"value":[1,"+Inf"]}]"#).unwrap_err().contains("no rate"));
         assert!(answer("matrix", "[]").is_err());
         assert!(number(b"<html>").is_err());
         assert!(number(br#"{"status":"error","error":"parse"}"#).unwrap_err().contains("parse"));

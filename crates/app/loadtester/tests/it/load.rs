@@ -206,7 +206,7 @@ async fn only_what_is_missing_is_added_and_the_load_does_not_see_itself() {
     let broken = server(async |_| Response::new(Bytes::from("<html>"))).await;
     let metadata = json!({"type": "load", "wait": "true", "url": url, "topUpTo": "5", "prometheus": broken, "query": "x", "duration": "1s"});
     let (status, body, _) = bench.task(&metadata).await;
-    assert_eq!((status, body.starts_with("`query`: the answer is no JSON")), (500, true), "{body}");
+    assert_eq!((status, body.starts_with("`query`: error unmarshaling result: ")), (500, true), "{body}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(crate) mod http;
 mod influxdb;
 mod keptn;
 mod newrelic;
-pub(crate) mod prometheus;
+pub mod prometheus;
 mod splunk;
 mod stackdriver;
 mod talk;

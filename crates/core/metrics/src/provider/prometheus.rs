@@ -89,7 +89,11 @@ fn one_line(query: &str) -> String {
     line
 }
 
-pub(super) fn read(body: &str) -> Result<Sample, Error> {
+/// The one number of an answer to an instant query.
+///
+/// # Errors
+/// What Prometheus refuses, several series, and what is no answer of it.
+pub fn read(body: &str) -> Result<Sample, Error> {
     let series = series(body)?;
     Ok(only(&series, Series::name)?.map_or_else(Sample::none, |series| Sample::of(series.value)))
 }
