@@ -44,7 +44,12 @@ pub(crate) async fn run(shared: &Shared, canary: &str, plan: &Plan) -> Result<Ou
     let outcome = match plan.rate.top_up() {
         None => load.await,
         Some(top_up) => {
-            let present = top_up::first(top_up, &ledger).await.map_err(failed)?;
+            let present = top_up::present(top_up, &ledger).await.map_err(failed)?;
+            if present.is_none() {
+                let why = top_up::NO_NUMBER;
+                shared.log.warn(Some(canary), &format!("load takes it that nobody makes requests: {why}"));
+            }
+            let present = present.unwrap_or(0.0);
             log(format!("load tops up {canary} from {present:.1} to {} requests per second", top_up.target));
             set.send_replace(top_up.missing(present));
             // The rate is kept as it is while it cannot be read.

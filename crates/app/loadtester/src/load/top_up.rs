@@ -28,6 +28,9 @@ const LIMITS: Limits = Limits {
     bytes_max: 1 << 20,
 };
 
+/// What is said of an answer without a number.
+pub(crate) const NO_NUMBER: &str = "`query`: the answer has no number; is there such a metric, and is it scraped?";
+
 impl TopUp {
     /// Requests per second that are missing when people make `present`.
     pub(crate) fn missing(&self, present: f64) -> f64 {
@@ -35,14 +38,15 @@ impl TopUp {
     }
 }
 
-/// The rate that people make now.
-pub(crate) async fn first(top_up: &TopUp, ledger: &Mutex<Ledger>) -> Result<f64, String> {
+/// The rate that people make now; none when the answer has no number: before the first request there are no series, but
+/// there are none either after a restart of Prometheus, while people make requests as before.
+pub(crate) async fn present(top_up: &TopUp, ledger: &Mutex<Ledger>) -> Result<Option<f64>, String> {
     let source = Prometheus::new(&top_up.prometheus, &Access::default(), LIMITS);
     let source = source.map_err(|error| format!("`prometheus`: {error}"))?;
     let answer = source.query(&top_up.query, Timestamp::now()).await;
     let answer = answer.map_err(|error| format!("`prometheus`: {error}"))?;
-    let measured = number(&answer.body).map_err(|why| format!("`query`: {why}"))?.unwrap_or(0.0);
-    Ok((measured - ledger.lock().rate(second(), top_up.window)).max(0.0))
+    let measured = number(&answer.body).map_err(|why| format!("`query`: {why}"))?;
+    Ok(measured.map(|measured| (measured - ledger.lock().rate(second(), top_up.window)).max(0.0)))
 }
 
 /// Keeps the rate at what is missing, and tells what cannot be read.
@@ -54,8 +58,9 @@ pub(crate) async fn follow(
 ) -> Infallible {
     loop {
         sleep((top_up.window / 4).clamp(EVERY_MIN, EVERY_MAX)).await;
-        match first(top_up, ledger).await {
-            Ok(present) => drop(rate.send_replace(top_up.missing(present))),
+        match present(top_up, ledger).await {
+            Ok(Some(present)) => drop(rate.send_replace(top_up.missing(present))),
+            Ok(None) => told(NO_NUMBER.to_owned()),
             Err(why) => told(why),
         }
     }

@@ -209,6 +209,31 @@ async fn only_what_is_missing_is_added_and_the_load_does_not_see_itself() {
     assert_eq!((status, body.starts_with("`query`: error unmarshaling result: ")), (500, true), "{body}");
 }
 
+/// Nobody has asked the canary for anything at first; then Prometheus has restarted, and does not know what people ask.
+#[tokio::test]
+async fn an_answer_without_a_number_is_no_traffic_at_the_start_alone_and_told_of() {
+    let url = Heard::default().server().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let prometheus = server(move |_| {
+        let series = match asked.fetch_add(1, Ordering::Relaxed) {
+            1 => r#"{"metric":{},"value":[1,"1000"]}"#,
+            _ => "",
+        };
+        let text = format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}"#);
+        std::future::ready(Response::new(Bytes::from(text)))
+    })
+    .await;
+    let mut bench = Bench::new(|_| {});
+    let metadata = json!({"url": url, "topUpTo": "40", "prometheus": prometheus, "query": "x", "window": "2s", "duration": "4s"});
+    let result = load(&bench, metadata).await;
+    // Half a second of 40, then nothing, as people make more: not 40 again.
+    within(&result["sent"], 1.0, 80.0);
+    let lines = bench.lines(4, |_| false).await;
+    for (word, count) in [("warn: load takes it that nobody makes requests: `query`", 1), ("warn: load keeps its rate: `query`: the answer has no number", 2)] {
+        assert!(count <= lines.iter().filter(|line| line.starts_with(word)).count(), "{word}: {lines:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_scenario_and_its_data_are_fetched_at_each_run() {
     let heard = Heard::default();

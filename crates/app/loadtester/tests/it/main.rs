@@ -3,6 +3,7 @@
 
 mod bench;
 mod load;
+mod manifest;
 mod recorded;
 mod rows;
 mod servers;
