@@ -102,7 +102,48 @@ impl LabelSelector {
     }
 }
 
+/// How controllers keep their conditions, as Argo's and Flagger's do: one of each type, which says since when its status is
+/// what it is. Unlike `meta.SetStatusCondition` of Kubernetes a new message alone is no news.
 impl Condition {
+    /// A condition without its times.
+    pub fn new(
+        kind: impl Into<String>,
+        status: impl Into<String>,
+        reason: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind: kind.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Puts it last among `conditions`, in the place of the one of its type. The time of the last transition stays while the
+    /// status does.
+    pub fn renew(mut self, conditions: &mut Vec<Self>, now: Moment) {
+        let now = now.truncated();
+        let old = conditions.iter().find(|old| old.kind == self.kind && old.status == self.status);
+        self.last_transition_time = old.and_then(|old| old.last_transition_time).or(Some(now));
+        self.last_update_time = Some(now);
+        conditions.retain(|old| old.kind != self.kind);
+        conditions.push(self);
+    }
+
+    /// [`Self::renew`]s it, unless status and reason are what they were; whether they were not.
+    pub fn set(self, conditions: &mut Vec<Self>, now: Moment) -> bool {
+        let is_same = |old: &Self| {
+            old.kind == self.kind && old.status == self.status && old.reason == self.reason
+        };
+        let is_news = !conditions.iter().any(is_same);
+        if is_news {
+            self.renew(conditions, now);
+        }
+        is_news
+    }
+
     /// Whether the condition is `True`.
     #[must_use]
     pub fn is_true(&self) -> bool {
@@ -180,5 +221,33 @@ impl OwnerReference {
     fn of(owner: &Owner) -> Self {
         let Owner { api_version, kind, name, uid, controller } = owner.clone();
         Self { api_version, kind, name, uid, controller, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_keeps_the_time_of_its_last_transition_while_its_status_is_the_same() {
+        let at = Moment::from_secs;
+        let mut all = Vec::new();
+        for (status, reason, message, now, is_news, since) in [
+            ("True", "A", "first", 10, true, 10),
+            ("True", "A", "another text is no news", 20, false, 10),
+            ("True", "B", "another reason is", 30, true, 10),
+            ("False", "B", "another status too", 40, true, 40),
+        ] {
+            let condition = Condition::new("Ready", status, reason, message);
+            assert_eq!(condition.set(&mut all, at(now)), is_news, "{message}");
+            let found = all.iter().find(|condition| condition.kind == "Ready").unwrap();
+            assert_eq!(found.last_transition_time, Some(at(since)), "{message}");
+            assert_eq!(found.message == message, is_news);
+            Condition::new("Other", "True", "C", "").set(&mut all, at(now));
+            assert_eq!(all.len(), 2, "{message}");
+        }
+        Condition::new("Ready", "False", "B", "told all the same").renew(&mut all, at(50));
+        let last = all.last().unwrap();
+        assert_eq!((last.last_update_time, last.last_transition_time), (Some(at(50)), Some(at(40))));
     }
 }

@@ -45,14 +45,11 @@ fn meaning(phase: CanaryPhase, kind: &str) -> (&'static str, String) {
 pub(crate) fn enter(status: &mut CanaryStatus, phase: CanaryPhase, kind: &str, now: Moment) {
     let (value, message) = meaning(phase, kind);
     status.phase = Some(phase);
-    let old = status.conditions.iter().find(|condition| condition.kind == PROMOTED);
-    if old.is_some_and(|old| old.status == value && old.reason == phase.as_str()) {
-        return;
+    let conditions = &mut status.conditions;
+    if Condition::new(PROMOTED, value, phase.as_str(), message).set(conditions, now) {
+        // Flagger has this one alone, and clients look at the first.
+        conditions.rotate_right(1);
     }
-    let kept = old.filter(|old| old.status == value).and_then(|old| old.last_transition_time);
-    let new = condition(PROMOTED, value, phase.as_str(), message, (kept.unwrap_or(now), now));
-    status.conditions.retain(|condition| condition.kind != PROMOTED);
-    status.conditions.insert(0, new);
 }
 
 /// Says behind what the condition means in its phase why checks fail, or with `None` that there is nothing more to say.
@@ -95,28 +92,9 @@ fn tell(status: &mut CanaryStatus, (kind, reason): (&str, &str), why: Option<&st
     if old.map(|old| old.message.as_str()) == why {
         return;
     }
-    let since = old.and_then(|old| old.last_transition_time).unwrap_or(now);
-    status.conditions.retain(|condition| condition.kind != kind);
-    if let Some(why) = why {
-        status.conditions.push(condition(kind, "True", reason, why.to_owned(), (since, now)));
-    }
-}
-
-fn condition(
-    kind: &str,
-    status: &str,
-    reason: &str,
-    message: String,
-    (since, now): (Moment, Moment),
-) -> Condition {
-    Condition {
-        kind: kind.to_owned(),
-        status: status.to_owned(),
-        last_update_time: Some(now.truncated()),
-        last_transition_time: Some(since.truncated()),
-        reason: reason.to_owned(),
-        message,
-        ..Condition::default()
+    match why {
+        Some(why) => Condition::new(kind, "True", reason, why).renew(&mut status.conditions, now),
+        None => status.conditions.retain(|condition| condition.kind != kind),
     }
 }
 

@@ -33,23 +33,7 @@ pub(crate) fn put(
     message: impl Into<String>,
     now: Moment,
 ) -> bool {
-    let now = now.truncated();
-    let old = status.condition(kind);
-    if old.is_some_and(|old| old.status == value && old.reason == reason) {
-        return false;
-    }
-    let since = old.filter(|old| old.status == value).and_then(|old| old.last_transition_time);
-    remove(status, kind);
-    status.conditions.push(Condition {
-        kind: kind.into(),
-        status: value.to_owned(),
-        last_update_time: Some(now),
-        last_transition_time: Some(since.unwrap_or(now)),
-        reason: reason.into(),
-        message: message.into(),
-        ..Default::default()
-    });
-    true
+    Condition::new(kind, value, reason, message).set(&mut status.conditions, now)
 }
 
 /// Takes the condition `kind` away.
