@@ -2,6 +2,7 @@
 
 use serin_api::{
     flagger::{Canary, CanaryService, SessionAffinity, Strategy},
+    kinds,
     meta::LabelsAndAnnotations,
     wire::Wire,
 };
@@ -37,7 +38,7 @@ pub(crate) fn front(canary: &Canary, meta: &Meta, settings: &Settings, selector:
     let analysis = spec.analysis.clone().unwrap_or_default();
     let source = spec.ingress_ref.as_ref().or(spec.route_ref.as_ref()).map(|it| it.name.clone());
     Front {
-        owner: Some(owner(meta)),
+        owner: Some(Owner::controller_ref(kinds::CANARY, meta)),
         namespace: meta.namespace.clone(),
         apex: canary.apex_name().to_owned(),
         primary: canary.primary_service_name(),
@@ -89,18 +90,6 @@ pub(crate) fn front(canary: &Canary, meta: &Meta, settings: &Settings, selector:
             ingress_class: text(&settings.ingress_class),
             annotation_prefix: settings.ingress_annotations_prefix.clone(),
         },
-    }
-}
-
-/// The reference that makes a Canary the owner of what is made for it.
-pub(crate) fn owner(meta: &Meta) -> Owner {
-    let kind = serin_api::kinds::CANARY;
-    Owner {
-        api_version: format!("{}/{}", kind.group, kind.version),
-        kind: kind.kind.to_owned(),
-        name: meta.name.clone(),
-        uid: meta.uid.clone(),
-        controller: true,
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Key, Kind, Moment, Reference};
 
@@ -160,6 +160,34 @@ impl Object {
     }
 }
 
+impl Owner {
+    /// The object of this kind and metadata as the one that manages what is made for it: its controller reference.
+    #[must_use]
+    pub fn controller_ref(kind: Kind, meta: &Meta) -> Self {
+        Self {
+            api_version: kind.api_version(),
+            kind: kind.kind.to_owned(),
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            controller: true,
+        }
+    }
+
+    /// As an entry of `metadata.ownerReferences`. Like `metav1.NewControllerRef` it sets `blockOwnerDeletion`: who deletes the
+    /// owner in the foreground waits for what it owns.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": self.controller,
+            "blockOwnerDeletion": true,
+        })
+    }
+}
+
 impl Meta {
     /// The owner that manages this object, if one does.
     #[must_use]
@@ -265,6 +293,19 @@ mod tests {
         }
         let error = service("1").view::<View>().unwrap_err();
         assert!(error.to_string().starts_with("services n/s: "), "{error}");
+    }
+
+    #[test]
+    fn an_owner_is_written_as_it_is_read() {
+        let owner = service("1");
+        let reference = Owner::controller_ref(SERVICE, owner.meta());
+        let expected = json!({
+            "apiVersion": "v1", "kind": "Service", "name": "s", "uid": "u", "controller": true, "blockOwnerDeletion": true,
+        });
+        assert_eq!(reference.to_json(), expected);
+        let meta = json!({"name": "t", "ownerReferences": [reference.to_json()]});
+        let owned = Object::new(SERVICE, &json!({"metadata": meta})).unwrap();
+        assert_eq!(owned.meta().controller(), Some(&reference));
     }
 
     #[test]

@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use serin_api::kinds;
 use serin_kernel::{
-    Act, Answer, Answers, Ask, Change, Moment, Object, Observed, Plan, Question, Selector, Write,
+    Act, Answer, Answers, Ask, Change, Moment, Object, Observed, Owner, Plan, Question, Selector, Write,
 };
 
-use crate::writes;
 
 /// The name of the question whether the Rollout itself is still there.
 const STILL_THERE: &str = "still-there";
@@ -57,7 +56,7 @@ pub(crate) fn claim<'a>(observed: &'a Observed, selector: &Selector, answers: &A
             {
                 writes.extend(orphans.into_iter().map(|set| {
                     let mut owners = owners(set);
-                    owners.push(writes::owner_of(own));
+                    owners.push(Owner::controller_ref(own.kind(), own.meta()).to_json());
                     Write::unchanged(set, Change::Merge(json!({"metadata": {"ownerReferences": owners}})))
                 }));
             }

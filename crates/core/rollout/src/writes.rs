@@ -9,7 +9,7 @@ use serin_api::{
     kinds,
     names::{EventReason, annotations, labels},
 };
-use serin_kernel::{Change, Propagation, Write};
+use serin_kernel::{Change, Owner, Propagation, Write};
 
 use crate::{
     dress::{self, Dressed},
@@ -136,20 +136,8 @@ fn create(scene: &Scene<'_>, set: &Set<'_>, goal: &Goal, dressed: &Dressed) -> W
 
 /// The reference that makes the Rollout the managing owner.
 pub(crate) fn owner(scene: &Scene<'_>) -> Value {
-    owner_of(scene.object())
-}
-
-/// The reference that makes `object` the managing owner.
-pub(crate) fn owner_of(object: &serin_kernel::Object) -> Value {
-    let kind = object.kind();
-    json!({
-        "apiVersion": kind.api_version(),
-        "kind": kind.kind,
-        "name": object.meta().name,
-        "uid": object.meta().uid,
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
+    let rollout = scene.object();
+    Owner::controller_ref(rollout.kind(), rollout.meta()).to_json()
 }
 
 fn update(scene: &Scene<'_>, index: usize, goal: &Goal, change: Option<&Value>) -> Option<Write> {

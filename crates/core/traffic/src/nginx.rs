@@ -14,7 +14,6 @@ use serin_kernel::{Change, Event, Key, Object, Observed, Owner, Weight, Write};
 use crate::{
     Error, Intent,
     ingress::{CANARY, WEIGHT, WEIGHT_TOTAL, lead_elsewhere},
-    wanted::reference,
 };
 
 /// The longest name of an Ingress: that of a DNS subdomain.
@@ -159,13 +158,6 @@ fn canary_spec(stable: &Value, intent: &Intent<'_>) -> Option<Value> {
 
 fn create(intent: &Intent<'_>, target: Key, annotations: &BTreeMap<String, String>, spec: &Value) -> Write {
     let owner = intent.owner;
-    let controller = Owner {
-        api_version: owner.kind().api_version(),
-        kind: owner.kind().kind.to_owned(),
-        name: owner.meta().name.clone(),
-        uid: owner.meta().uid.clone(),
-        controller: true,
-    };
     let body = json!({
         "apiVersion": INGRESS.api_version(),
         "kind": INGRESS.kind,
@@ -173,7 +165,7 @@ fn create(intent: &Intent<'_>, target: Key, annotations: &BTreeMap<String, Strin
             "name": target.name,
             "namespace": target.namespace,
             "annotations": annotations,
-            "ownerReferences": [reference(&controller)],
+            "ownerReferences": [Owner::controller_ref(owner.kind(), owner.meta()).to_json()],
         },
         "spec": spec,
     });

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use serin_api::diff::merge_diff;
-use serin_kernel::{Change, Key, Meta, Object, Observed, Owner, Write};
+use serin_kernel::{Change, Key, Meta, Object, Observed, Write};
 
 use crate::{Error, Front, cursor::named, front::Metadata};
 
@@ -210,7 +210,7 @@ impl Wanted {
             .owner
             .as_ref()
             .filter(|_| self.metadata.standing == Standing::Owned)
-            .map(|owner| [reference(owner)]);
+            .map(|owner| [owner.to_json()]);
         let mut object = json!({
             "apiVersion": self.key.kind.api_version(),
             "kind": self.key.kind.kind,
@@ -328,18 +328,6 @@ impl Dress {
 /// Whether the owner of the front controls an object.
 pub(crate) fn is_ours(front: &Front, meta: &Meta) -> bool {
     front.owner.as_ref().is_some_and(|owner| meta.is_controlled_by(&owner.uid))
-}
-
-/// The reference by which an owner controls an object.
-pub(crate) fn reference(owner: &Owner) -> Value {
-    json!({
-        "apiVersion": owner.api_version,
-        "kind": owner.kind,
-        "name": owner.name,
-        "uid": owner.uid,
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
 }
 
 /// A value without fields that are null, at any depth.

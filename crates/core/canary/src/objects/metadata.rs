@@ -7,6 +7,7 @@ use serin_api::{
     flagger::Canary,
     kinds::{CANARY, FLAGGER_GROUP},
 };
+use serin_kernel::Owner;
 
 /// Part of the keys by which Flux marks what it manages: a copy that has them is taken for Flux's and pruned.
 const FLUX: &str = "toolkit.fluxcd.io";
@@ -27,18 +28,11 @@ pub(super) const LEFT_ALONE: [(&str, &str); 2] = [
 
 /// The owner reference of what a Canary makes.
 pub(super) fn owner(canary: &Canary) -> Value {
-    json!({
-        "apiVersion": CANARY.api_version(),
-        "kind": CANARY.kind,
-        "name": canary.metadata.name,
-        "uid": canary.metadata.uid,
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
+    Owner::controller_ref(CANARY, &canary.metadata).to_json()
 }
 
 /// Whether an owner reference names a Canary.
-pub(crate) fn is_canary(owner: &serin_kernel::Owner) -> bool {
+pub(crate) fn is_canary(owner: &Owner) -> bool {
     owner.kind == CANARY.kind && owner.api_version.split('/').next() == Some(FLAGGER_GROUP)
 }
 
