@@ -139,21 +139,11 @@ impl Planner for CanaryPlanner {
 
     fn freeze(&self, object: &Object, cause: &Freeze, now: Moment) -> Act {
         let canary = lenient::<Canary>(object.value()).value;
-        let why = match cause {
-            Freeze::Panicked(text) => format!("planning for it failed ({text})"),
-            Freeze::Storm { passes } => {
-                format!("{passes} passes in a row wrote although nothing else changed")
-            }
-            Freeze::Endless { rounds } => format!("{rounds} rounds of questions did not end"),
-        };
-        let text = format!(
-            "Serin leaves this Canary alone until it is changed: {why}. Please report this as a defect."
-        );
         let observed = Observed::new(object.clone(), []);
         let answers = Answers::new();
         let memory = Memory::begin(&object.meta().uid, now, interval(&canary), false);
         let mut desk = Desk::new(&observed, &canary, &self.settings, &answers, (memory, now));
-        refuse(&mut desk, &text);
+        refuse(&mut desk, &cause.told(object.kind().kind));
         desk.save();
         Act { wake: None, ..desk.act() }
     }

@@ -53,6 +53,19 @@ pub enum Freeze {
     },
 }
 
+impl Freeze {
+    /// What an object of `kind` says of it, for whoever it belongs to.
+    #[must_use]
+    pub fn told(&self, kind: &str) -> String {
+        let why = match self {
+            Self::Panicked(text) => format!("planning for it failed ({text})"),
+            Self::Storm { passes } => format!("{passes} passes in a row wrote although nothing else changed"),
+            Self::Endless { rounds } => format!("{rounds} rounds of questions did not end"),
+        };
+        format!("Serin leaves this {kind} alone until it is changed: {why}. Please report this as a defect.")
+    }
+}
+
 /// A question that the caches cannot answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -89,3 +102,21 @@ pub enum Answer {
 
 /// Answers by [`Ask::id`].
 pub type Answers = BTreeMap<String, Answer>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_frozen_says_why_and_for_how_long() {
+        for (cause, why) in [
+            (Freeze::Panicked("x".to_owned()), "planning for it failed (x)"),
+            (Freeze::Storm { passes: 16 }, "16 passes in a row wrote although nothing else changed"),
+            (Freeze::Endless { rounds: 256 }, "256 rounds of questions did not end"),
+        ] {
+            let expected =
+                format!("Serin leaves this Toy alone until it is changed: {why}. Please report this as a defect.");
+            assert_eq!(cause.told("Toy"), expected);
+        }
+    }
+}

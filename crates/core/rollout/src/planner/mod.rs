@@ -77,17 +77,7 @@ impl Planner for RolloutPlanner {
 
     fn freeze(&self, object: &Object, cause: &Freeze, now: Moment) -> Act {
         let rollout = serin_api::lenient::<Rollout>(object.value()).value;
-        let why = match cause {
-            Freeze::Panicked(text) => format!("planning for it failed ({text})"),
-            Freeze::Storm { passes } => {
-                format!("{passes} passes in a row wrote although nothing else changed")
-            }
-            Freeze::Endless { rounds } => format!("{rounds} rounds of questions did not end"),
-        };
-        let text = format!(
-            "Serin leaves this Rollout alone until it is changed: {why}. Please report this as a defect."
-        );
-        refuse(&Observed::new(object.clone(), []), &rollout, &Invalid::new(text), now)
+        refuse(&Observed::new(object.clone(), []), &rollout, &Invalid::new(cause.told(object.kind().kind)), now)
     }
 }
 
