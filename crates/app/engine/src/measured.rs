@@ -52,11 +52,12 @@ impl Measures {
         let its = self.of.entry(object.clone()).or_default();
         for Measure { name, labels, reading } in measures {
             its.insert((name, labels.clone()));
-            let value = self.shown.series.entry(name).or_default().entry(labels).or_insert_with(|| match reading {
-                Reading::Gauge(_) => Value::Gauge(0.0),
-                Reading::Count(_) => Value::Counter(0.0),
-                Reading::Observe(_) | Reading::Elapsed => Value::Histogram(Buckets::new(MEASURE_SECONDS)),
-            });
+            let value =
+                self.shown.series.entry(name).or_default().entry(labels).or_insert_with(|| match reading {
+                    Reading::Gauge(_) => Value::Gauge(0.0),
+                    Reading::Count(_) => Value::Counter(0.0),
+                    Reading::Observe(_) | Reading::Elapsed => Value::Histogram(Buckets::new(MEASURE_SECONDS)),
+                });
             match (value, reading) {
                 (Value::Gauge(shown), Reading::Gauge(new)) => *shown = new,
                 (Value::Counter(sum), Reading::Count(more)) => *sum += more,
@@ -120,7 +121,9 @@ mod tests {
             let all = measured.shown.series.values().flat_map(BTreeMap::keys);
             all.map(|labels| labels[0].1.clone()).collect::<Vec<String>>()
         };
-        for (gone, left) in [("c", &["its own", "shared"][..]), ("a", &["shared"]), ("a", &["shared"]), ("b", &[])] {
+        for (gone, left) in
+            [("c", &["its own", "shared"][..]), ("a", &["shared"]), ("a", &["shared"]), ("b", &[])]
+        {
             measured.forget(&object(gone));
             assert_eq!(shown(&measured), left, "{gone} is gone");
         }

@@ -134,9 +134,8 @@ impl Condition {
 
     /// [`Self::renew`]s it, unless status and reason are what they were; whether they were not.
     pub fn set(self, conditions: &mut Vec<Self>, now: Moment) -> bool {
-        let is_same = |old: &Self| {
-            old.kind == self.kind && old.status == self.status && old.reason == self.reason
-        };
+        let is_same =
+            |old: &Self| old.kind == self.kind && old.status == self.status && old.reason == self.reason;
         let is_news = !conditions.iter().any(is_same);
         if is_news {
             self.renew(conditions, now);

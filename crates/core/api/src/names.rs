@@ -21,6 +21,8 @@ pub mod labels {
 
 /// Annotation keys.
 pub mod annotations {
+    use serin_kernel::LAST_APPLIED;
+
     /// When a ReplicaSet may be scaled to zero: RFC 3339, UTC. It has no prefix.
     pub const SCALE_DOWN_DEADLINE: &str = "scale-down-deadline";
     /// The Rollout that manages a Service, DestinationRule or VirtualNode.
@@ -49,8 +51,6 @@ pub mod annotations {
     pub const MANAGED_ALB_ANNOTATIONS: &str = "rollouts.argoproj.io/managed-alb-annotations";
     /// Notifications already sent.
     pub const NOTIFIED: &str = "notified.notifications.argoproj.io";
-    /// What `kubectl apply` last sent.
-    pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
     /// Annotations of a Rollout that its ReplicaSets do not get.
     pub const NOT_COPIED: &[&str] = &[LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED];
 }

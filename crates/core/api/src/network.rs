@@ -8,6 +8,9 @@ use serin_lang::int_or_string::IntOrString;
 
 use crate::wire::object;
 
+/// The highest port of TCP and UDP.
+pub const PORT_MAX: i32 = 65_535;
+
 object! {
     /// A stable address for pods.
     Service {

@@ -9,17 +9,13 @@ use serin_api::{
 use serin_kernel::{Meta, Owner};
 use serin_traffic::{Front, Provider, front};
 
-use crate::settings::Settings;
+use crate::{
+    objects::{LEFT_ALONE, PRIMARY_REVISION},
+    settings::Settings,
+};
 
-/// Tells Flux to leave an object alone.
-const LEFT_ALONE: [(&str, &str); 2] = [
-    ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
-    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
-];
 /// Holds what an adopted object was before.
 const ORIGINAL: &str = "flagger.kubernetes.io/original-configuration";
-/// Holds the promoted revision of a Knative Service.
-const REVISION: &str = "flagger.app/primary-revision";
 /// Names the mesh of Kuma.
 const KUMA_MESH: &str = "kuma.io/mesh";
 /// Switches the access log of App Mesh on.
@@ -84,7 +80,7 @@ pub(crate) fn front(canary: &Canary, meta: &Meta, settings: &Settings, selector:
         marks: front::Marks {
             left_alone: LEFT_ALONE.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             original: ORIGINAL.to_owned(),
-            revision: REVISION.to_owned(),
+            revision: PRIMARY_REVISION.to_owned(),
         },
         settings: front::Settings {
             ingress_class: text(&settings.ingress_class),

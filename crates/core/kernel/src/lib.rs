@@ -30,7 +30,7 @@ pub use call::{Body, Call, Heard, Method, Receipt, Reply};
 pub use kind::{Key, Kind};
 pub use measure::{Measure, Reading};
 pub use moment::{InvalidMoment, Moment};
-pub use object::{Malformed, Meta, Object, Owner};
+pub use object::{LAST_APPLIED, Malformed, Meta, Object, Owner};
 pub use observed::{Interest, Observed, Refused};
 pub use plan::{Act, Change, Event, EventType, Plan, Precondition, Propagation, Reference, Tolerance, Write};
 pub use planner::{Answer, Answers, Ask, Freeze, Planner, Question};

@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 
 use crate::{Key, Kind, Moment, Reference};
 
+/// The annotation in which `kubectl apply` keeps what it was last given. Kubernetes calls it
+/// `LastAppliedConfigAnnotation`.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// A Kubernetes object: kind, metadata, and the whole body as JSON text. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {

@@ -114,8 +114,9 @@ mod tests {
             (Freeze::Storm { passes: 16 }, "16 passes in a row wrote although nothing else changed"),
             (Freeze::Endless { rounds: 256 }, "256 rounds of questions did not end"),
         ] {
-            let expected =
-                format!("Serin leaves this Toy alone until it is changed: {why}. Please report this as a defect.");
+            let expected = format!(
+                "Serin leaves this Toy alone until it is changed: {why}. Please report this as a defect."
+            );
             assert_eq!(cause.told("Toy"), expected);
         }
     }

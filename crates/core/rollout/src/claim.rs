@@ -11,7 +11,6 @@ use serin_kernel::{
     Act, Answer, Answers, Ask, Change, Moment, Object, Observed, Owner, Plan, Question, Selector, Write,
 };
 
-
 /// The name of the question whether the Rollout itself is still there.
 const STILL_THERE: &str = "still-there";
 

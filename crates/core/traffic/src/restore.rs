@@ -3,13 +3,9 @@
 
 use serde_json::{Map, Value, json};
 use serin_api::diff::merge_diff;
-use serin_kernel::{Change, Key, Object, Observed, Write};
+use serin_kernel::{Change, Key, LAST_APPLIED, Object, Observed, Write};
 
-use crate::{
-    Error, Front,
-    cursor::named,
-    wanted::{LAST_APPLIED, is_ours},
-};
+use crate::{Error, Front, cursor::named, wanted::is_ours};
 
 /// The write that gives back the object with `key`; none when it is not there or goes with its owner.
 ///

@@ -10,12 +10,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use serin_api::diff::merge_diff;
-use serin_kernel::{Change, Key, Meta, Object, Observed, Write};
+use serin_kernel::{Change, Key, LAST_APPLIED, Meta, Object, Observed, Write};
 
 use crate::{Error, Front, cursor::named, front::Metadata};
 
-/// Where kubectl keeps what its user applied.
-pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// How long a specification may be that is kept in an annotation: annotations together may have 256 KiB, and users' own
 /// must fit beside it.
 const ORIGINAL_LENGTH_MAX: usize = 192 * 1024;

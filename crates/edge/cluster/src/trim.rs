@@ -6,12 +6,10 @@
 //! a pod's specification is most of a pod; nobody here reads them.
 
 use serde_json::{Map, Value};
+use serin_kernel::LAST_APPLIED;
 
 /// Cuts an object down to what is kept.
 pub type Trim = fn(&mut Value);
-
-/// The annotation in which `kubectl apply` keeps its last manifest.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The cut for any kind: managed fields and kubectl's copy of the manifest.
 pub fn trim(object: &mut Value) {

@@ -29,7 +29,8 @@ const LIMITS: Limits = Limits {
 };
 
 /// What is said of an answer without a number.
-pub(crate) const NO_NUMBER: &str = "`query`: the answer has no number; is there such a metric, and is it scraped?";
+pub(crate) const NO_NUMBER: &str =
+    "`query`: the answer has no number; is there such a metric, and is it scraped?";
 
 impl TopUp {
     /// Requests per second that are missing when people make `present`.

@@ -229,7 +229,10 @@ async fn an_answer_without_a_number_is_no_traffic_at_the_start_alone_and_told_of
     // Half a second of 40, then nothing, as people make more: not 40 again.
     within(&result["sent"], 1.0, 80.0);
     let lines = bench.lines(4, |_| false).await;
-    for (word, count) in [("warn: load takes it that nobody makes requests: `query`", 1), ("warn: load keeps its rate: `query`: the answer has no number", 2)] {
+    for (word, count) in [
+        ("warn: load takes it that nobody makes requests: `query`", 1),
+        ("warn: load keeps its rate: `query`: the answer has no number", 2),
+    ] {
         assert!(count <= lines.iter().filter(|line| line.starts_with(word)).count(), "{word}: {lines:?}");
     }
 }

@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn an_encoding_that_is_none_is_refused_by_name() {
-        let error = Line::try_parse_from(["flagger", "--zap-encoding=xml"]).map(|line| line.args).unwrap_err();
+        let error =
+            Line::try_parse_from(["flagger", "--zap-encoding=xml"]).map(|line| line.args).unwrap_err();
         assert!(error.to_string().contains("--zap-encoding"), "{error}");
     }
 
@@ -227,11 +228,16 @@ mod tests {
             let requests = Line::try_parse_from(words).unwrap().args.requests();
             match expected {
                 Some(expected) => assert_eq!(requests.unwrap(), expected, "{line}"),
-                None => assert!(requests.unwrap_err().to_string().starts_with("-kubeconfig-burst -1: "), "{line}"),
+                None => {
+                    assert!(requests.unwrap_err().to_string().starts_with("-kubeconfig-burst -1: "), "{line}")
+                }
             }
         }
-        for nonsense in ["--kubeconfig-qps=x", "--kubeconfig-qps=NaN", "--kubeconfig-qps=inf", "--kubeconfig-burst=x"] {
-            let error = Line::try_parse_from(["flagger", nonsense]).map(|line| line.args).unwrap_err().to_string();
+        for nonsense in
+            ["--kubeconfig-qps=x", "--kubeconfig-qps=NaN", "--kubeconfig-qps=inf", "--kubeconfig-burst=x"]
+        {
+            let error =
+                Line::try_parse_from(["flagger", nonsense]).map(|line| line.args).unwrap_err().to_string();
             assert!(error.contains("--kubeconfig-"), "{nonsense}: {error}");
         }
     }

@@ -8,7 +8,10 @@ mod place;
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use serin_api::{flagger::{ChatKind, Provider}, kinds};
+use serin_api::{
+    flagger::{ChatKind, Provider},
+    kinds,
+};
 use serin_calls::{Http, Limits};
 use serin_canary::{CanaryPlanner, Environment, Settings, objects::ObjectSettings};
 use serin_cluster::{
@@ -201,7 +204,9 @@ mod tests {
 
     #[test]
     fn a_provider_that_nobody_knows_is_told_of() {
-        for (word, is_known) in [("istio", true), ("gloo:v1", true), ("smi:v1alpha2:istio", true), ("istoi", false), ("", false)] {
+        for (word, is_known) in
+            [("istio", true), ("gloo:v1", true), ("smi:v1alpha2:istio", true), ("istoi", false), ("", false)]
+        {
             assert_eq!(doubt(word).is_none(), is_known, "{word}");
         }
         assert!(doubt("istoi").is_some_and(|text| text.starts_with("-mesh-provider \"istoi\" is unknown")));

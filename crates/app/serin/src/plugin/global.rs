@@ -102,7 +102,11 @@ impl Global {
             (given(&self.cache_dir, &[CACHE_DIR, ""]), "cache-dir", "nothing is kept on disk"),
             (self.disable_compression, "disable-compression", "answers are never compressed"),
             (self.kloglevel.is_some_and(|level| level != 0), "kloglevel", "there is no klog"),
-            (given(&self.request_timeout, &["0", "0s", ""]), "request-timeout", "every request has its own limit"),
+            (
+                given(&self.request_timeout, &["0", "0s", ""]),
+                "request-timeout",
+                "every request has its own limit",
+            ),
         ];
         all.into_iter().filter(|(is_given, ..)| *is_given).map(|(_, flag, why)| (flag, why)).collect()
     }

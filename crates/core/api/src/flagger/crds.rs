@@ -14,6 +14,7 @@ use super::{
 use crate::{
     crds::{Column, Definition, Names, definition},
     kinds,
+    network::PORT_MAX,
     wire::Wire,
 };
 
@@ -241,7 +242,7 @@ fn reference_facts() -> Vec<Fact> {
             (of.kind, json!({ "default": kind, "maxLength": 63, "minLength": 1, "pattern": KIND })),
             (of.name, json!({ "maxLength": 253, "minLength": 1 })),
             (of.namespace, json!({ "maxLength": 63, "minLength": 1, "pattern": LABEL })),
-            (of.port, json!({ "maximum": 65535, "minimum": 1 })),
+            (of.port, json!({ "maximum": PORT_MAX, "minimum": 1 })),
         ]);
     }
     facts.push((

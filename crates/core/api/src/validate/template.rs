@@ -9,7 +9,7 @@ use serde_json::Value;
 use serin_lang::{names, quantity::Quantity};
 
 use super::field::{ErrorKind, Errors};
-use crate::meta::LabelSelector;
+use crate::{meta::LabelSelector, network::PORT_MAX};
 
 /// Bytes of all annotations of an object; the API server's limit.
 const ANNOTATIONS_MAX: usize = 262_144;
@@ -154,11 +154,11 @@ fn ports(value: &Value, path: &str, errors: &mut Errors) {
         let path = format!("{path}[{index}]");
         match port["containerPort"].as_i64() {
             None | Some(0) => errors.required(format!("{path}.containerPort"), ""),
-            Some(number) if !(1..=65_535).contains(&number) => {
+            Some(number) if !(1..=i64::from(PORT_MAX)).contains(&number) => {
                 errors.invalid(
                     format!("{path}.containerPort"),
                     number,
-                    "must be between 1 and 65535, inclusive",
+                    format!("must be between 1 and {PORT_MAX}, inclusive"),
                 );
             }
             Some(_) => {}

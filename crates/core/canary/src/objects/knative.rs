@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The revision that is promoted.
-const PRIMARY_REVISION: &str = "flagger.app/primary-revision";
+pub(crate) const PRIMARY_REVISION: &str = "flagger.app/primary-revision";
 
 /// The revision that was made last, if one was.
 pub(super) fn latest(body: &Value) -> Option<&str> {

@@ -7,7 +7,7 @@ use serin_api::{
     flagger::Canary,
     kinds::{CANARY, FLAGGER_GROUP},
 };
-use serin_kernel::Owner;
+use serin_kernel::{LAST_APPLIED, Owner};
 
 /// Part of the keys by which Flux marks what it manages: a copy that has them is taken for Flux's and pruned.
 const FLUX: &str = "toolkit.fluxcd.io";
@@ -16,12 +16,10 @@ const ALL: &str = "*";
 /// What tools keep about one object and that is wrong on any other.
 const OF_ONE_OBJECT: [&str; 3] =
     [LAST_APPLIED, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"];
-/// What `kubectl apply` was last given.
-pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Tells a primary's pods of one promotion from those of another.
 pub(super) const FLAGGER_ID: &str = "flagger-id";
 /// Tells Flux to leave an object alone, with the value for it.
-pub(super) const LEFT_ALONE: [(&str, &str); 2] = [
+pub(crate) const LEFT_ALONE: [(&str, &str); 2] = [
     ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
     ("helm.toolkit.fluxcd.io/driftDetection", "disabled"),
 ];

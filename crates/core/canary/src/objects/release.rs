@@ -5,11 +5,11 @@
 
 use serde_json::{Map, Value, json};
 use serin_api::{diff::merge_diff, kinds};
-use serin_kernel::{Change, Moment, Object, Write};
+use serin_kernel::{Change, LAST_APPLIED, Moment, Object, Write};
 
 use super::{
     Readiness, Shape, Target, knative,
-    metadata::{LAST_APPLIED, LEFT_ALONE, is_canary},
+    metadata::{LEFT_ALONE, is_canary},
     services::{BEFORE, names, restored},
 };
 

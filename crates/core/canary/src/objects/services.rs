@@ -13,6 +13,7 @@ use serin_api::{
     flagger::{CANARY_SUFFIX, Canary, CanaryService},
     kinds,
     meta::LabelsAndAnnotations,
+    network::PORT_MAX,
 };
 use serin_kernel::{Change, Key, Object, Write};
 
@@ -27,8 +28,6 @@ pub(super) const BEFORE: &str = "serin.dev/before-canary";
 /// Containers that a mesh puts into pods: their ports are nobody's.
 const SIDECARS: [&str; 2] = ["istio-proxy", "envoy"];
 const PROTOCOL: &str = "TCP";
-/// The largest number of a port.
-const PORT_MAX: i64 = 65_535;
 /// What a copy of a Service must not have: addresses and ports of the nodes belong to one Service alone.
 const OF_ONE_SERVICE: [&str; 4] = ["clusterIPs", "healthCheckNodePort", "loadBalancerIP", "externalIPs"];
 
@@ -87,7 +86,7 @@ impl Target<'_> {
         let service = self.canary.spec.service.as_ref();
         let service = service
             .ok_or_else(|| Trouble("spec.service is missing: name the port of the Services".to_owned()))?;
-        if (1..=PORT_MAX).contains(&i64::from(service.port)) {
+        if (1..=PORT_MAX).contains(&service.port) {
             return Ok(service);
         }
         Err(Trouble(format!("spec.service.port: {} must be from 1 to {PORT_MAX}", service.port)))
@@ -221,7 +220,7 @@ impl Target<'_> {
                 let Some(number) = port.get("containerPort").and_then(Value::as_i64) else { continue };
                 let is_first =
                     target.as_i64() == Some(number) || (!name.is_empty() && target.as_str() == Some(name));
-                if is_first || !(1..=PORT_MAX).contains(&number) || !numbers.insert(number) {
+                if is_first || !(1..=i64::from(PORT_MAX)).contains(&number) || !numbers.insert(number) {
                     continue;
                 }
                 let is_free = !name.is_empty() && names.insert(name.to_owned());

@@ -77,7 +77,12 @@ impl Planner for RolloutPlanner {
 
     fn freeze(&self, object: &Object, cause: &Freeze, now: Moment) -> Act {
         let rollout = serin_api::lenient::<Rollout>(object.value()).value;
-        refuse(&Observed::new(object.clone(), []), &rollout, &Invalid::new(cause.told(object.kind().kind)), now)
+        refuse(
+            &Observed::new(object.clone(), []),
+            &rollout,
+            &Invalid::new(cause.told(object.kind().kind)),
+            now,
+        )
     }
 }
 

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use serin_kernel::{Key, Kind, Observed};
+use serin_kernel::{Key, Kind, LAST_APPLIED, Observed};
 
 use super::{Route, existing, no_routes, source, source_key};
 use crate::{
     Error, Front, Split, Wanted,
     cursor::{Read, named},
-    wanted::LAST_APPLIED,
 };
 
 const APISIX_ROUTE: Kind = Kind::namespaced("apisix.apache.org", "v2", "ApisixRoute", "apisixroutes");

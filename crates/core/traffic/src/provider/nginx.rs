@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use serin_api::kinds::INGRESS;
-use serin_kernel::{Key, Observed};
+use serin_kernel::{Key, LAST_APPLIED, Observed};
 
 use super::{Route, existing, source, source_key};
 use crate::{
     Error, Front, Split, Wanted,
     cursor::named,
     ingress::{BY_COOKIE, BY_HEADER, BY_HEADER_PATTERN, BY_HEADER_VALUE, CANARY, WEIGHT, lead_elsewhere},
-    wanted::LAST_APPLIED,
 };
 
 /// The header whose exact value is the name of a cookie.

@@ -5,14 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use serin_api::kinds::INGRESS;
-use serin_kernel::{Change, Key, Observed, Propagation, Write};
+use serin_kernel::{Change, Key, LAST_APPLIED, Observed, Propagation, Write};
 
 use super::{Route, existing, source, source_key};
-use crate::{
-    Error, Front, Split, Wanted,
-    cursor::named,
-    wanted::{LAST_APPLIED, is_ours},
-};
+use crate::{Error, Front, Split, Wanted, cursor::named, wanted::is_ours};
 
 const WEIGHTS: &str = "zalando.org/backend-weights";
 const PREDICATES: &str = "zalando.org/skipper-predicate";

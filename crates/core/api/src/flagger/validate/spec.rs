@@ -3,14 +3,12 @@
 use super::{Rules, analysis::count, provider, word};
 use crate::{
     flagger::{
-        AutoscalerRef, Canary, CanaryService, GATEWAY_GROUP, KNATIVE_API_VERSION, Provider, ScalerKind, Strategy,
-        TargetKind,
+        AutoscalerRef, Canary, CanaryService, GATEWAY_GROUP, KNATIVE_API_VERSION, Provider, ScalerKind,
+        Strategy, TargetKind,
     },
+    network::PORT_MAX,
     validate::field::Errors,
 };
-
-/// The highest port.
-const PORT_MAX: i32 = 65_535;
 
 pub(super) fn check(canary: &Canary, rules: Rules<'_>, errors: &mut Errors) {
     let spec = &canary.spec;
@@ -80,7 +78,7 @@ fn autoscaler(scaler: &AutoscalerRef, errors: &mut Errors) {
 fn service(service: &CanaryService, provider: Provider, errors: &mut Errors) {
     const PATH: &str = "spec.service";
     if !(1..=PORT_MAX).contains(&service.port) {
-        errors.invalid(format!("{PATH}.port"), service.port, "must be between 1 and 65535");
+        errors.invalid(format!("{PATH}.port"), service.port, format!("must be between 1 and {PORT_MAX}"));
     }
     for (field, text, duration) in [
         ("timeout", &service.timeout, service.timeout()),
