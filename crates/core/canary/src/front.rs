@@ -1,13 +1,13 @@
 //! What a Canary says of the road to its versions, in the words of the routers.
 
 use serin_api::{
-    flagger::{Canary, CanaryService, SessionAffinity, Strategy},
+    flagger::{Canary, CanaryService, Provider as Word, SessionAffinity, Strategy},
     kinds,
     meta::LabelsAndAnnotations,
     wire::Wire,
 };
 use serin_kernel::{Meta, Owner};
-use serin_traffic::{Front, Provider, front};
+use serin_traffic::{AppMeshVersion, Front, GatewayVersion, Provider, SmiVersion, front};
 
 use crate::{
     objects::{LEFT_ALONE, PRIMARY_REVISION},
@@ -18,12 +18,33 @@ use crate::{
 const ORIGINAL: &str = "flagger.kubernetes.io/original-configuration";
 /// Names the mesh of Kuma.
 const KUMA_MESH: &str = "kuma.io/mesh";
+/// Behind a version of the Service Mesh Interface: that the adapter for Istio reads it.
+const FOR_ISTIO: &str = ":istio";
 /// Switches the access log of App Mesh on.
 const ACCESS_LOG: &str = "appmesh.flagger.app/accesslog";
 
-/// What routes the traffic of a Canary whose provider is `word`: Istio for a word that nobody knows, as in Flagger.
+/// What routes the traffic of a Canary whose provider is `word`, which [`Word::of`] reads.
 pub(crate) fn provider(word: &str) -> Provider {
-    Provider::named(word).unwrap_or(Provider::Istio)
+    let smi = |version| Provider::Smi { version, istio: word.ends_with(FOR_ISTIO) };
+    match Word::of(word) {
+        Word::Apisix => Provider::Apisix,
+        Word::AppMesh => Provider::AppMesh(AppMeshVersion::V1Beta1),
+        Word::AppMeshV1Beta2 => Provider::AppMesh(AppMeshVersion::V1Beta2),
+        Word::Contour => Provider::Contour,
+        Word::GatewayApiV1 => Provider::Gateway(GatewayVersion::V1),
+        Word::GatewayApiV1Beta1 => Provider::Gateway(GatewayVersion::V1Beta1),
+        Word::Gloo => Provider::Gloo,
+        Word::Istio => Provider::Istio,
+        Word::Knative => Provider::Knative,
+        Word::Kubernetes => Provider::Kubernetes,
+        Word::Kuma => Provider::Kuma,
+        Word::Nginx => Provider::Nginx,
+        Word::Skipper => Provider::Skipper,
+        Word::Linkerd | Word::SmiV1Alpha1 => smi(SmiVersion::V1Alpha1),
+        Word::Osm | Word::SmiV1Alpha2 => smi(SmiVersion::V1Alpha2),
+        Word::SmiV1Alpha3 => smi(SmiVersion::V1Alpha3),
+        Word::Traefik => Provider::Traefik,
+    }
 }
 
 /// The front of a Canary with the metadata `meta`, whose pods `selector` tells. Cookies and iterations are as in the
@@ -133,4 +154,41 @@ fn text(text: &str) -> Option<String> {
 
 fn positive(number: Option<i32>) -> u32 {
     number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_those_of_the_provider_that_the_word_means() {
+        let smi = |version, istio| Provider::Smi { version, istio };
+        for (word, provider) in [
+            ("linkerd", smi(SmiVersion::V1Alpha1, false)),
+            ("osm", smi(SmiVersion::V1Alpha2, false)),
+            ("smi:v1alpha1", smi(SmiVersion::V1Alpha1, false)),
+            ("smi:v1alpha2:istio", smi(SmiVersion::V1Alpha2, true)),
+            ("smi:v1alpha3:linkerd", smi(SmiVersion::V1Alpha3, false)),
+            ("smi:v1alpha31", smi(SmiVersion::V1Alpha3, false)),
+            ("appmesh", Provider::AppMesh(AppMeshVersion::V1Beta1)),
+            ("appmesh:v1beta2", Provider::AppMesh(AppMeshVersion::V1Beta2)),
+            ("gloo:v1", Provider::Gloo),
+            ("gatewayapi:v1beta1", Provider::Gateway(GatewayVersion::V1Beta1)),
+            ("gatewayapi:v1", Provider::Gateway(GatewayVersion::V1)),
+            ("nobody-knows", Provider::Istio),
+        ] {
+            assert_eq!(super::provider(word), provider, "{word}");
+        }
+        // Each word that a Canary may say has routes of its own name.
+        for word in Word::ALL {
+            let told = format!("{:?}", super::provider(word.as_str())).to_lowercase();
+            let family = word.as_str().split(':').next().unwrap_or_default();
+            let family = match family {
+                "linkerd" | "osm" => "smi",
+                "gatewayapi" => "gateway",
+                other => other,
+            };
+            assert!(told.starts_with(family), "{word:?}: {told}");
+        }
+    }
 }

@@ -18,7 +18,6 @@ mod istio;
 mod knative;
 mod kubernetes;
 mod kuma;
-mod names;
 mod nginx;
 mod skipper;
 mod smi;

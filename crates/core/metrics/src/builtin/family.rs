@@ -1,5 +1,8 @@
 //! The series of each provider.
 
+use serin_api::flagger::Provider;
+
+use super::OF_SERVICE;
 use crate::names::Names;
 
 /// Providers whose series are alike.
@@ -44,24 +47,40 @@ enum Durations {
 }
 
 impl Family {
-    /// By the provider's word. What nobody knows is Istio.
-    pub(super) fn of(provider: &str) -> Self {
-        let exact = [
-            ("linkerd", Self::Linkerd),
-            ("contour", Self::Contour),
-            ("kuma", Self::Kuma),
-            ("knative", Self::Knative),
-            ("osm", Self::Osm),
-            ("nginx", Self::Nginx),
-            ("skipper", Self::Skipper),
-            ("traefik", Self::Traefik),
-            ("apisix", Self::Apisix),
-            ("kubernetes", Self::Pods),
-        ];
-        let beginnings = [("appmesh", Self::AppMesh), ("gloo", Self::Gloo), ("gatewayapi", Self::Pods)];
-        let exact = exact.into_iter().find(|(word, _)| provider == *word);
-        let found = exact.or_else(|| beginnings.into_iter().find(|(word, _)| provider.starts_with(word)));
-        found.map_or(Self::Istio, |(_, family)| family)
+    /// Of the source of metrics that events name so: a provider's word, of a Service with [`OF_SERVICE`] behind it. As in
+    /// Flagger, whose queries for some providers alone are chosen by how a word begins, those of a Service are Istio's for all
+    /// others.
+    pub(super) fn of(source: &str) -> Self {
+        let (word, is_service) = source.strip_suffix(OF_SERVICE).map_or((source, false), |word| (word, true));
+        let provider = Provider::of(word);
+        let by_beginning = matches!(
+            provider,
+            Provider::AppMesh
+                | Provider::AppMeshV1Beta2
+                | Provider::Gloo
+                | Provider::GatewayApiV1
+                | Provider::GatewayApiV1Beta1
+        );
+        if is_service && !by_beginning {
+            return Self::Istio;
+        }
+        match provider {
+            Provider::Istio | Provider::SmiV1Alpha1 | Provider::SmiV1Alpha2 | Provider::SmiV1Alpha3 => {
+                Self::Istio
+            }
+            Provider::Linkerd => Self::Linkerd,
+            Provider::AppMesh | Provider::AppMeshV1Beta2 => Self::AppMesh,
+            Provider::Contour => Self::Contour,
+            Provider::Gloo => Self::Gloo,
+            Provider::Kuma => Self::Kuma,
+            Provider::Knative => Self::Knative,
+            Provider::Osm => Self::Osm,
+            Provider::Nginx => Self::Nginx,
+            Provider::Skipper => Self::Skipper,
+            Provider::Traefik => Self::Traefik,
+            Provider::Apisix => Self::Apisix,
+            Provider::Kubernetes | Provider::GatewayApiV1 | Provider::GatewayApiV1Beta1 => Self::Pods,
+        }
     }
 
     pub(super) fn success_rate(self, names: &Names) -> String {

@@ -46,6 +46,9 @@ pub struct Query {
     pub total: Option<String>,
 }
 
+/// Behind a provider's word: that the target is a Service, of whose pods nothing is known.
+const OF_SERVICE: &str = ":service";
+
 /// Whose metrics are looked at, as events name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source(String);
@@ -64,7 +67,7 @@ impl Source {
             &spec.provider
         };
         let is_service = spec.target_ref.kind == "Service" && spec.provider != "knative";
-        Self(format!("{own}{}", if is_service { ":service" } else { "" }))
+        Self(format!("{own}{}", if is_service { OF_SERVICE } else { "" }))
     }
 
     /// As events name it.

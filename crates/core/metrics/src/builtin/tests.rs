@@ -48,8 +48,13 @@ fn the_provider_of_the_metrics_is_chosen_as_flagger_chooses() {
         ("kubernetes:service", Family::Istio),
         ("gloo:service", Family::Gloo),
         ("gatewayapi:v1:service", Family::Pods),
+        ("gatewayapi:v1beta1", Family::Pods),
+        ("appmesh:service", Family::AppMesh),
         ("appmesh:v1beta2", Family::AppMesh),
+        ("nginx:service", Family::Istio),
         ("smi:v1alpha2", Family::Istio),
+        ("smi:linkerd", Family::Istio),
+        ("gatewayapi", Family::Istio),
         ("crossover", Family::Istio),
     ] {
         assert_eq!(Family::of(word), family, "{word}");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use serin_kernel::Owner;
 use serin_lang::int_or_string::IntOrString;
 use serin_traffic::{
-    Front,
+    AppMeshVersion, Front, GatewayVersion, Provider, SmiVersion,
     front::{Affinity, Marks, Metadata, Port, Retries, Rewrite, Selector, Settings, Upstream},
 };
 
@@ -20,6 +20,31 @@ pub(crate) fn marks() -> Marks {
         left_alone: alone.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         original: "flagger.kubernetes.io/original-configuration".to_owned(),
         revision: "flagger.app/primary-revision".to_owned(),
+    }
+}
+
+/// The providers by the words of the manifests.
+pub(crate) fn provider(word: &str) -> Provider {
+    let smi = |version| Provider::Smi { version, istio: false };
+    match word {
+        "apisix" => Provider::Apisix,
+        "appmesh" => Provider::AppMesh(AppMeshVersion::V1Beta1),
+        "appmesh:v1beta2" => Provider::AppMesh(AppMeshVersion::V1Beta2),
+        "contour" => Provider::Contour,
+        "gatewayapi:v1" => Provider::Gateway(GatewayVersion::V1),
+        "gatewayapi:v1beta1" => Provider::Gateway(GatewayVersion::V1Beta1),
+        "gloo" => Provider::Gloo,
+        "istio" => Provider::Istio,
+        "knative" => Provider::Knative,
+        "kubernetes" => Provider::Kubernetes,
+        "kuma" => Provider::Kuma,
+        "linkerd" | "smi:v1alpha1" => smi(SmiVersion::V1Alpha1),
+        "nginx" => Provider::Nginx,
+        "osm" | "smi:v1alpha2" => smi(SmiVersion::V1Alpha2),
+        "skipper" => Provider::Skipper,
+        "smi:v1alpha3" => smi(SmiVersion::V1Alpha3),
+        "traefik" => Provider::Traefik,
+        other => panic!("{other} is no provider of a recording"),
     }
 }
 

@@ -202,7 +202,7 @@ fn run(scenario: &Path) -> Option<Run> {
             manifests.push(edited);
         }
     }
-    let provider = Provider::named(spec["provider"].as_str().unwrap()).unwrap();
+    let provider = reader::provider(spec["provider"].as_str().unwrap());
     let fronts = manifests.iter().map(|manifest| reader::front(manifest, selector));
     let name = format!("{}", scenario.display());
     Some(Run { name, provider, fronts: fronts.collect(), objects: objects(&scenario.join("objects")) })
