@@ -177,6 +177,12 @@ impl Reply {
     pub fn new(status: u16, body: impl Into<String>) -> Self {
         Self { status, body: body.into(), attempts: 1, retry_after: None }
     }
+
+    /// Whether an answer of this status may be another next time: 429, and 5xx but 501 (Not Implemented).
+    #[must_use]
+    pub fn is_retryable(status: u16) -> bool {
+        status == 429 || (500 <= status && status != 501)
+    }
 }
 
 impl Receipt {
@@ -197,6 +203,13 @@ impl Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let retryable: Vec<u16> = (200..600).filter(|status| Reply::is_retryable(*status)).collect();
+        let expected: Vec<u16> = [429, 500].into_iter().chain(502..600).collect();
+        assert_eq!(retryable, expected);
+    }
 
     #[test]
     fn a_receipt_is_read_where_it_is_asked_for() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value, json};
 use serin_api::flagger::{Canary, CanaryStatus, CanaryWebhook, HOOK_TIMEOUT};
-use serin_kernel::{Answer, Call, EventType, Method, Moment};
+use serin_kernel::{Answer, Call, EventType, Method, Moment, Reply};
 use serin_workload::{FNV_OFFSET, encode, fnv1a};
 use url::Url;
 
@@ -114,7 +114,7 @@ pub fn outcome(call: &Call, answer: &Answer) -> Result<(), String> {
     match answer {
         Answer::Reply(reply) => match reply.status {
             200..=202 => Ok(()),
-            429 | 500 | 502..=599 => {
+            status if Reply::is_retryable(status) => {
                 let (url, attempts) = (redacted(&call.url), reply.attempts);
                 Err(format!("{method} {url} giving up after {attempts} attempt(s)"))
             }
@@ -138,8 +138,6 @@ fn redacted(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serin_kernel::Reply;
-
     use super::*;
 
     fn answered(status: u16, body: &str) -> Answer {

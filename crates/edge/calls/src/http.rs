@@ -102,7 +102,7 @@ impl Http {
             attempts += 1;
             let outcome = self.attempt(call, end).await;
             let (passes, retry_after) = match &outcome {
-                Ok(answer) => (may_pass(answer.status), answer.retry_after),
+                Ok(answer) => (Reply::is_retryable(answer.status), answer.retry_after),
                 Err(failure) => (failure.passes, None),
             };
             let wait = pause(&self.limits, attempts, retry_after);
@@ -267,11 +267,6 @@ fn check_scheme(url: &Url) -> Result<(), Failure> {
     }
 }
 
-/// Whether an answer may be another next time.
-pub(crate) fn may_pass(status: u16) -> bool {
-    status == 429 || (status >= 500 && status != 501)
-}
-
 /// How long to wait after so many attempts.
 fn pause(limits: &Limits, attempts: u32, retry_after: Option<Duration>) -> Duration {
     let doubled = limits.wait_min.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
@@ -324,13 +319,6 @@ mod tests {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).unwrap())]);
             assert_eq!(retry_after(&headers, now).map(|wait| wait.as_secs()), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn only_what_may_pass_is_tried_again() {
-        let passing: Vec<u16> = (200..600).filter(|status| may_pass(*status)).collect();
-        let expected: Vec<u16> = [429, 500].into_iter().chain(502..600).collect();
-        assert_eq!(passing, expected);
     }
 
     fn redirected(method: Method, from: &str, status: u16, to: &str) -> Result<Option<Hop>, Failure> {

@@ -19,7 +19,7 @@ use serin_kernel::{Answer, Call, Heard, Key, Reply};
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Caller, address, http::may_pass};
+use crate::{Caller, address};
 
 /// The waits before a message is tried again: three minutes and a half in all, the time in which a receiver is
 /// restarted. News that is older than that is none.
@@ -180,7 +180,7 @@ fn ended(call: &Call, outcome: Result<Reply, String>) -> Ended {
     };
     let failure = match reply.status {
         200..300 => call.receipt.refusal(&reply),
-        status => Some((format!("{status}: {}", reply.body), may_pass(status))),
+        status => Some((format!("{status}: {}", reply.body), Reply::is_retryable(status))),
     };
     Ended { failure, retry_after: reply.retry_after.unwrap_or_default(), answer: Answer::Reply(reply) }
 }
