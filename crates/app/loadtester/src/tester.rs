@@ -11,6 +11,7 @@ use std::{
 use ::http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serin_kernel::chain;
 use serin_server::{Incoming, ServeError};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     door::Door,
     gates::{Gates, Purpose},
-    http::{Http, chain},
+    http::Http,
     load::Ledger,
     log::Log,
     payload::{Payload, decode},

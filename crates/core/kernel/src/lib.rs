@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod call;
+mod chain;
 mod kind;
 mod measure;
 mod moment;
@@ -27,6 +28,7 @@ mod selector;
 mod weight;
 
 pub use call::{Body, Call, Heard, Method, Receipt, Reply};
+pub use chain::chain;
 pub use kind::{Key, Kind};
 pub use measure::{Measure, Reading};
 pub use moment::{InvalidMoment, Moment};

@@ -3,6 +3,7 @@
 use std::{error::Error, io};
 
 use rustls::CertificateError;
+use serin_kernel::chain;
 
 /// What became of one attempt without an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,20 +82,6 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         };
     }
     None
-}
-
-/// An error with its causes in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use kube::{
     Client, Config,
     config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig},
 };
-
-use crate::kube_api::chain;
+use serin_kernel::chain;
 
 /// kubectl's connection flags. Empty or `None` means not given.
 #[derive(Clone, Default)]

@@ -15,7 +15,7 @@ use http_body_util::{BodyDataStream, BodyExt};
 use kube::{Client, client::Body};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serin_kernel::{Key, Kind, Precondition, Propagation};
+use serin_kernel::{Key, Kind, Precondition, Propagation, chain};
 use tokio::time::timeout;
 
 use crate::{Api, Call, Failure, Listed, Scope, Seen, Verb, classify};
@@ -330,20 +330,6 @@ fn encode(uri: &mut String, value: &str) {
             let _ = write!(uri, "%{byte:02X}");
         }
     }
-}
-
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
