@@ -127,6 +127,20 @@ impl Cluster {
         }
     }
 
+    /// Until there are so many pods, those that are going counted too.
+    pub(crate) async fn until_pods(&self, count: usize) {
+        let began = Instant::now();
+        loop {
+            let pods = self.send("GET", "/api/v1/namespaces/default/pods", &Value::Null).await;
+            let items = pods["items"].as_array().unwrap();
+            if items.len() == count {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{} pods", items.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) async fn until_rolled_out(&self, name: &str, replicas: i64) {
         let (path, began) = (format!("/apis/apps/v1/namespaces/default/deployments/{name}"), Instant::now());
         loop {

@@ -73,8 +73,8 @@ async fn no_request_fails_while_pods_are_replaced() {
         })).await;
         cluster.until_rolled_out("web", 3).await;
     }
-    // The last old pods serve on for a second after their deletion; the load must outlive them.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // The last old pods serve on for a while after their deletion; the load must outlive them.
+    cluster.until_pods(3).await;
     done.cancel();
     let seen = load.await.unwrap();
     assert!(seen.keys().all(|(status, _)| *status == 200), "{seen:?}");
