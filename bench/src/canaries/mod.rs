@@ -57,15 +57,7 @@ pub(crate) async fn measure(
     let _double = bench.bare.then(|| Deployments::start(bench.client.clone(), namespace));
     let (fresh, start) = (process.usage()?, bench.audit.end()?);
     let begun = Instant::now();
-    bench
-        .each(count, |i| {
-            let canary = objects::canary(i, (istio, interval), &server.address(&objects::name(i)));
-            async move {
-                create(&bench.client, &DEPLOYMENT.list(namespace), &objects::target(i)).await?;
-                create(&bench.client, &CANARY.list(namespace), &canary).await.map(drop)
-            }
-        })
-        .await?;
+    make(bench, (istio, interval, count), namespace, &server).await?;
     all_in((&watched, process), "Initialized", count).await?;
     let init_s = begun.elapsed().as_secs_f64();
     bench.drained(QUIET_LOOKS, DRAIN).await?;
@@ -120,6 +112,24 @@ pub(crate) async fn measure(
             "cpu_percent": round(100.0 * (rested.cpu_s - idle.cpu_s) / rest_for.as_secs_f64()),
         },
     }))
+}
+
+/// Makes every target and its Canary.
+async fn make(
+    bench: &Bench,
+    (istio, interval, count): (bool, Duration, usize),
+    namespace: &str,
+    server: &MetricServer,
+) -> Result<()> {
+    bench
+        .each(count, |i| {
+            let canary = objects::canary(i, (istio, interval), &server.address(&objects::name(i)));
+            async move {
+                create(&bench.client, &DEPLOYMENT.list(namespace), &objects::target(i)).await?;
+                create(&bench.client, &CANARY.list(namespace), &canary).await.map(drop)
+            }
+        })
+        .await
 }
 
 /// Changes every target's image.

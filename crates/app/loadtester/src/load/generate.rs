@@ -48,10 +48,7 @@ pub(crate) async fn run(
                 biased;
                 () = stop.cancelled() => break,
                 Ok(()) = rate.changed() => {
-                    // Nothing was due while the rate was nothing, and a higher rate does not wait for a lower one.
-                    let now = Instant::now();
-                    let every = Duration::from_secs_f64(1.0 / rate.borrow().max(RATE_MIN));
-                    due = if per_second < RATE_MIN { now } else { due.min(now + every) };
+                    due = due_again(due, per_second, *rate.borrow(), Instant::now());
                     continue;
                 }
                 () = sleep_until(until) => {}
@@ -72,12 +69,7 @@ pub(crate) async fn run(
                 let (http, tally, timeout, since) = (http.clone(), tally.clone(), plan.timeout, due);
                 under_way.spawn(async move {
                     let status = http.status(question, timeout).await;
-                    let mut tally = tally.lock();
-                    tally.latency.add(micros(since.elapsed()));
-                    match status {
-                        Ok(status) => *tally.statuses.entry(status.as_u16()).or_default() += 1,
-                        Err(trouble) => *tally.troubles.entry(trouble).or_default() += 1,
-                    }
+                    tally.lock().count(micros(since.elapsed()), status);
                     drop(slot);
                 });
             }
@@ -101,6 +93,12 @@ pub(crate) async fn run(
     outcome
 }
 
+/// When the next request is due once the rate has changed. Nothing was due while it was nothing, and a higher one does not
+/// wait for a lower one.
+fn due_again(due: Instant, old: f64, new: f64, now: Instant) -> Instant {
+    if old < RATE_MIN { now } else { due.min(now + Duration::from_secs_f64(1.0 / new.max(RATE_MIN))) }
+}
+
 /// Counts what was due and never sent, with the time that it has waited.
 fn leave(outcome: &mut Outcome, mut due: Instant, end: Instant, per_second: f64) {
     if per_second < RATE_MIN {
@@ -121,6 +119,19 @@ fn micros(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_higher_rate_does_not_wait_for_a_lower_one() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        for (due, old, new, expected) in [
+            (now + 10 * second, 0.1, 1.0, now + second),
+            (now + second, 1.0, 0.1, now + second),
+            (now + 10 * second, 0.1, 0.0, now + 10 * second),
+            (now - 10 * second, 0.0, 1.0, now),
+        ] {
+            assert_eq!(due_again(due, old, new, now), expected, "{old} {new}");
+        }
+    }
 
     #[test]
     fn what_was_never_sent_counts_with_its_waiting() {

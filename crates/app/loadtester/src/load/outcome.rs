@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use ::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::histogram::Histogram;
@@ -27,6 +28,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Counts one request that was sent, with its latency in microseconds.
+    pub(crate) fn count(&mut self, latency: u64, status: Result<StatusCode, Trouble>) {
+        self.latency.add(latency);
+        match status {
+            Ok(status) => *self.statuses.entry(status.as_u16()).or_default() += 1,
+            Err(trouble) => *self.troubles.entry(trouble).or_default() += 1,
+        }
+    }
+
     pub(crate) fn sent(&self) -> u64 {
         self.statuses.values().sum::<u64>() + self.troubles.values().sum::<u64>()
     }
