@@ -25,7 +25,8 @@ use crate::{
     words::{self, Word},
 };
 
-/// Problems that a message names; the rest are counted.
+/// Problems that a message names; the rest are counted. They are mended one by one, and an event has 1024 characters, which
+/// more than some of a hundred each would leave cut off.
 const NAMED_MAX: usize = 5;
 
 /// What a pass is made for.

@@ -22,7 +22,8 @@ use crate::settings::{Environment, Settings};
 pub(crate) const VARIANTS: &str = "serin.dev/analysis-variants";
 /// The label of a namespace that says which environment it is.
 pub(crate) const CHOICE: &str = "serin.dev/analysis-variant";
-/// Environments that one Canary may tell apart.
+/// Environments that one Canary may tell apart. Companies have some ten; the list is one annotation,
+/// read at every pass, that a person must be able to read too.
 const VARIANTS_MAX: usize = 64;
 
 /// The analysis that runs.

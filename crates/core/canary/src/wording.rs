@@ -10,10 +10,11 @@ use crate::{chats::Chat, desk::Desk};
 
 /// The annotation that holds a template: of a Canary, or else of an `AlertProvider`.
 pub(crate) const TEMPLATE: &str = "serin.dev/alert-template";
-/// What annotations of a Canary begin with that name an address for templates, and how many are taken.
+/// What annotations of a Canary begin with that name an address for templates.
 const LINK: &str = "link.serin.dev/";
+/// How many are taken: a dashboard, a runbook and their like. Each is copied into every message that is rendered.
 const LINKS_MAX: usize = 16;
-/// Characters of such an address.
+/// Characters of such an address: what browsers and chats are known to take; a longer one is no link where it is shown.
 const LINK_CHARS_MAX: usize = 2048;
 
 impl Desk<'_> {

@@ -31,13 +31,16 @@ pub(crate) use standing::stand;
 use self::series::Series;
 use crate::{desk::Desk, objects::Target};
 
-/// Threads of one release: chats that one Canary names.
+/// Threads of one release: chats that one Canary names, which are seldom more than two. All of them, with their texts, are
+/// noted in one annotation; further chats get messages without a thread.
 const THREADS_MAX: usize = 16;
-/// Characters of a first message that its later versions repeat.
+/// Characters of a first message that its later versions repeat: some lines, for the whole of it is in the first event of the
+/// release, and each is kept in the annotation.
 const FIRST_CHARS_MAX: usize = 300;
 /// The trouble of a token that may do less than is asked of it.
 const SCOPE: &str = "missing_scope";
-/// Troubles that are told of one release.
+/// Troubles that are told of one release, as an event each: one for each of the threads. Beyond that a chat is broken in a new
+/// way every time, which no event mends.
 const TROUBLES_MAX: usize = 16;
 /// What the controller's own chat goes by; one of an `AlertProvider` has a slash.
 pub(crate) const CONTROLLER: &str = "controller";

@@ -7,9 +7,10 @@ use serin_notify::{
     template::Measured,
 };
 
-/// Looks that are kept apart. When there are more, two become one: the worse of them.
+/// Looks that are kept apart: as many as a picture shows apart on a telephone. When there are more, two become one: the worse of
+/// them, so that a run of a week takes no more memory than one of an hour.
 const LOOKS_MAX: usize = 64;
-/// Characters of a metric's name.
+/// Characters of a metric's name: more than a panel of the picture has room for. What is kept of a metric has a size by this.
 const NAME_CHARS_MAX: usize = 64;
 
 /// All metrics of one release.
