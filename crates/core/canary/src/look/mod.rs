@@ -77,6 +77,10 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
         Err(why) => return desk.stop(why),
     };
     let stage = Stage { target, routes, live };
+    let is_carried = carries_the_users(desk, &stage);
+    if !is_carried {
+        primary_has_pods(desk, &stage.target)?;
+    }
     if desk.memory.is_rolling_back && is_running(desk.status.phase) {
         // A version that has come meanwhile is no part of what failed, and a refused write has led nobody back.
         let is_same = !desk.must(news::has_changed(&desk.status, &stage.target))?;
@@ -86,7 +90,7 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
         }
         desk.memory.is_rolling_back = false;
     }
-    if !desk.canary.spec.skip_analysis && !carries_the_users(desk, &stage) {
+    if !desk.canary.spec.skip_analysis && !is_carried {
         primary_is_ready(desk, &stage)?;
     }
     desk.measure_weights(live);
@@ -125,6 +129,16 @@ fn carries_the_users(desk: &Desk<'_>, stage: &Stage<'_>) -> bool {
     before_promotion
         && Split::new(0, 100) == stage.live
         && matches!(stage.target.primary_ready(desk.now), Readiness::Failed(_))
+}
+
+/// A primary without pods has all the pods that are wanted of it, and users who are led back to it would meet none.
+fn primary_has_pods(desk: &mut Desk<'_>, target: &Target<'_>) -> Result<(), Halt> {
+    if !target.is_primary_zero() {
+        return Ok(());
+    }
+    desk.write(target.primary_up());
+    let primary = desk.primary();
+    desk.stop(format!("{primary} not ready: it was scaled to zero, and is scaled up again"))
 }
 
 fn primary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {

@@ -61,6 +61,7 @@ fn primary(desk: &mut Desk<'_>, target: &Target<'_>, is_first: bool) -> Result<(
     if !is_first {
         return Ok(());
     }
+    super::primary_has_pods(desk, target)?;
     match target.primary_ready(desk.now) {
         Readiness::Ready => Ok(()),
         Readiness::Waiting(why) | Readiness::Failed(why) => desk.stop(why),

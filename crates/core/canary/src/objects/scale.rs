@@ -1,7 +1,8 @@
-//! Taking the target's pods away, and bringing them back.
+//! Taking the target's pods away, and bringing them back; and the primary's when somebody else has taken them away.
 
 use serde_json::{Value, json};
-use serin_kernel::{Change, Write};
+use serin_api::kinds;
+use serin_kernel::{Change, Object, Write};
 
 use super::{Shape, Target, json::count};
 
@@ -19,6 +20,12 @@ pub(super) fn without_zero(template: &mut Value) {
     if let (true, Some(spec)) = (is_empty, spec.as_object_mut()) {
         spec.shift_remove("nodeSelector");
     }
+}
+
+/// The fewest pods that a scaler allows.
+fn least(scaler: &Object) -> i64 {
+    let body = scaler.value();
+    count(&body, "/spec/minReplicas").max(count(&body, "/spec/minReplicaCount"))
 }
 
 impl Target<'_> {
@@ -58,6 +65,24 @@ impl Target<'_> {
         vec![Write::same(self.object, Change::Merge(patch))]
     }
 
+    /// Whether the primary has no pods by another's doing: promotions give it some. Where a scaler may take it to zero, that is
+    /// how it is wanted.
+    #[must_use]
+    pub fn is_primary_zero(&self) -> bool {
+        let is_none = self.primary().is_some() && self.primary_replicas() == 0;
+        self.shape == Shape::Deployment && is_none && !self.may_rest_at_zero()
+    }
+
+    /// Brings the primary's pods back: as many as the target has, or its scaler wants at least.
+    #[must_use]
+    pub fn primary_up(&self) -> Vec<Write> {
+        let Some(primary) = self.primary().filter(|_| self.is_primary_zero()) else { return Vec::new() };
+        let is_scaled = self.canary.spec.autoscaler_ref.is_some();
+        let least = if is_scaled { self.primary_scaler_min() } else { self.replicas() };
+        let patch = json!({"spec": {"replicas": least.max(1)}});
+        vec![Write::same(primary, Change::Merge(patch))]
+    }
+
     /// Pods that the target wants.
     pub(super) fn replicas(&self) -> i64 {
         self.body.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)
@@ -85,9 +110,19 @@ impl Target<'_> {
     }
 
     fn scaler_min(&self) -> i64 {
-        self.scaler().map_or(0, |scaler| {
-            let body = scaler.value();
-            count(&body, "/spec/minReplicas").max(count(&body, "/spec/minReplicaCount"))
+        self.scaler().map_or(0, least)
+    }
+
+    fn primary_scaler_min(&self) -> i64 {
+        self.observed_primary_scaler().or_else(|| self.scaler()).map_or(0, least)
+    }
+
+    /// Whether the primary's scaler takes it to zero when there is nothing to do. KEDA's does unless it is told otherwise,
+    /// Kubernetes' own only when it is told so.
+    fn may_rest_at_zero(&self) -> bool {
+        self.observed_primary_scaler().is_some_and(|scaler| {
+            let is_silent = scaler.value().pointer("/spec/minReplicas").is_none();
+            least(scaler) == 0 && (scaler.kind() == kinds::SCALED_OBJECT || !is_silent)
         })
     }
 

@@ -31,9 +31,18 @@ impl Target<'_> {
         self.observed.get(&self.scaler_key()?)
     }
 
+    /// The primary's scaler, if it has one and it is there.
+    pub(super) fn observed_primary_scaler(&self) -> Option<&Object> {
+        self.observed.get(&self.primary_scaler_key()?)
+    }
+
     fn scaler_key(&self) -> Option<Key> {
         let (kind, name) = interests::scaler(self.canary)?;
         Some(self.key(kind, &name))
+    }
+
+    fn primary_scaler_key(&self) -> Option<Key> {
+        self.scaler_key().map(|key| self.key(key.kind, &format!("{}{PRIMARY_SUFFIX}", key.name)))
     }
 
     /// Makes the primary's scaler if there is none.

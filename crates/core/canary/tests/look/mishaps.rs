@@ -81,6 +81,77 @@ fn services_and_the_primary_that_are_deleted_in_mid_run_come_back() {
     }
 }
 
+const SCALED_UP: &str = "podinfo-primary.test not ready: it was scaled to zero, and is scaled up again";
+
+fn scale_primary_to_zero(cluster: &mut Cluster) {
+    cluster.world.edit(kinds::DEPLOYMENT, "podinfo-primary", |it| {
+        it["spec"]["replicas"] = json!(0);
+        it["metadata"]["generation"] = json!(it["metadata"]["generation"].as_i64().unwrap() + 1);
+    });
+}
+
+fn primary_pods(cluster: &Cluster) -> Value {
+    cluster.world.get(kinds::DEPLOYMENT, "podinfo-primary")["spec"]["replicas"].clone()
+}
+
+/// Users are never led back to a primary without pods, however the run ends.
+#[test]
+fn a_primary_that_is_scaled_to_zero_in_mid_run_is_scaled_up_again() {
+    let metrics = json!([{"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}]);
+    for (canary, rate, end) in [
+        (json!({"analysis": {"metrics": metrics}}), Some(100.0), "Succeeded"),
+        (json!({"analysis": {"metrics": metrics}}), Some(1.0), "Failed"),
+        (json!({"skipAnalysis": true}), Some(100.0), "Succeeded"),
+    ] {
+        let mut cluster = at_ten();
+        // Somebody else has left those without pods who are at the primary; that is not made worse, and mended.
+        cluster.is_guarded = false;
+        crate::world::merge(&mut cluster.world.canary["spec"], &canary);
+        cluster.servers.rate = rate;
+        scale_primary_to_zero(&mut cluster);
+        let before = routes(&cluster);
+        let is_up = cluster.until(Duration::from_secs(20), |it| primary_pods(it) != json!(0));
+        assert!(is_up, "{canary} {}: {:#?}", cluster.status(), cluster.seen.events);
+        assert_eq!((primary_pods(&cluster), routes(&cluster)), (json!(2), before), "{canary}");
+        assert_eq!(told(&cluster, SCALED_UP), 1);
+        cluster.is_guarded = true;
+        let is_over = cluster.until(Duration::from_mins(10), |it| it.phase() == end);
+        assert!(is_over, "{canary} {}: {:#?}", cluster.status(), cluster.seen.events);
+        assert_eq!((told(&cluster, SCALED_UP), primary_pods(&cluster)), (1, json!(2)));
+    }
+}
+
+/// Work that comes seldom: while there is none, nobody is to be served, and no run waits for some.
+#[test]
+fn a_primary_that_its_scaler_takes_to_zero_holds_no_run_up() {
+    for (kind, spec, is_wanted) in [
+        (kinds::SCALED_OBJECT, json!({"maxReplicaCount": 4}), true),
+        (kinds::SCALED_OBJECT, json!({"minReplicaCount": 2, "maxReplicaCount": 4}), false),
+        (kinds::HORIZONTAL_POD_AUTOSCALER, json!({"minReplicas": 0, "maxReplicas": 4}), true),
+        (kinds::HORIZONTAL_POD_AUTOSCALER, json!({"maxReplicas": 4}), false),
+    ] {
+        let mut world = podinfo();
+        world.canary["spec"]["provider"] = json!("istio");
+        world.canary["spec"]["autoscalerRef"] =
+            json!({"apiVersion": kind.api_version(), "kind": kind.kind, "name": "podinfo"});
+        let mut scaler = json!({
+            "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {"name": "podinfo", "namespace": "test"}, "spec": spec,
+        });
+        scaler["spec"]["scaleTargetRef"] = json!({"kind": "Deployment", "name": "podinfo"});
+        world.put(&scaler);
+        let mut cluster = Cluster::new(world);
+        assert!(cluster.until(Duration::from_mins(1), |it| it.phase() == "Initialized"));
+        release(&mut cluster);
+        assert!(cluster.until(Duration::from_mins(1), |it| it.phase() == "Progressing"));
+        cluster.is_guarded = false;
+        scale_primary_to_zero(&mut cluster);
+        ends_well(&mut cluster);
+        assert_eq!(told(&cluster, SCALED_UP), usize::from(!is_wanted), "{} {spec}", kind.kind);
+        let least = spec["minReplicaCount"].as_i64().unwrap_or(1);
+        assert_eq!(primary_pods(&cluster), json!(if is_wanted { 0 } else { least }), "{} {spec}", kind.kind);
+    }
+}
+
 #[test]
 fn a_target_that_is_gone_is_told_and_the_run_goes_on_when_it_is_there_again() {
     let mut cluster = at_ten();
