@@ -5,7 +5,7 @@ use std::error::Error;
 /// `error` and what caused it, outermost first, with colons between them. A cause that the text before it ends with is not
 /// said again: libraries differ in whether an error's own words repeat its source.
 #[must_use]
-pub fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
