@@ -1,9 +1,8 @@
 //! The demo's cluster in one process: API, workload controllers and nodes.
 
 use std::{
-    io::Write,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -16,6 +15,8 @@ use serin_nodes::NodeDouble;
 use serin_plane::{Listener, Plane};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::kubeconfig::Kubeconfig;
+
 const DEFINITION: Kind =
     Kind::cluster("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
@@ -26,7 +27,7 @@ pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub(super) struct Cluster {
     client: Client,
     clock: Clock,
-    kubeconfig: PathBuf,
+    kubeconfig: Kubeconfig,
     listener: Listener,
     stop: CancellationToken,
     running: TaskTracker,
@@ -62,9 +63,8 @@ impl Cluster {
         let options = serin_nodes::Options { clock: clock.clone(), ..serin_nodes::Options::default() };
         let nodes = NodeDouble::start(client.clone(), options, stop.clone()).await?;
         running.spawn(nodes.stopped());
-        keep(kubeconfig, &listener.kubeconfig())
-            .with_context(|| format!("writing {}", kubeconfig.display()))?;
-        Ok(Self { client, clock, kubeconfig: kubeconfig.to_owned(), listener, stop, running })
+        let kubeconfig = Kubeconfig::write(kubeconfig, &listener.kubeconfig())?;
+        Ok(Self { client, clock, kubeconfig, listener, stop, running })
     }
 
     /// A client of its API.
@@ -74,7 +74,7 @@ impl Cluster {
 
     /// The kubeconfig that was written.
     pub(super) fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
+        self.kubeconfig.path()
     }
 
     /// What ends with the cluster.
@@ -98,25 +98,9 @@ impl Cluster {
         self.stop.cancel();
         self.running.close();
         self.running.wait().await;
-        discard(&self.kubeconfig, &self.listener.kubeconfig());
+        drop(self.kubeconfig);
         self.listener.shutdown().await;
     }
-}
-
-/// Takes a kubeconfig away whose server is going. It may be gone already, or be that of another demo by now.
-fn discard(path: &Path, text: &str) {
-    if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
-        let _ = std::fs::remove_file(path);
-    }
-}
-
-/// Writes a kubeconfig that only its owner can read: it holds an administrator's token. A file of an earlier demo is
-/// replaced at one stroke, and a link is never followed.
-fn keep(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map(|_| ()).map_err(|failed| failed.error)
 }
 
 /// Installs definitions.
@@ -128,30 +112,4 @@ async fn install(client: &Client, definitions: &[Value]) -> anyhow::Result<()> {
         api.create(DEFINITION, "", definition).await.with_context(|| format!("installing {name}"))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    #[test]
-    fn a_kubeconfig_is_its_owners_alone_and_follows_no_link() {
-        let folder = tempfile::tempdir().unwrap();
-        let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("config"));
-        std::fs::write(&theirs, "theirs").unwrap();
-        symlink(&theirs, &ours).unwrap();
-        for text in ["first", "second"] {
-            keep(&ours, text).unwrap();
-            assert_eq!(std::fs::read_to_string(&ours).unwrap(), text);
-            assert_eq!(std::fs::symlink_metadata(&ours).unwrap().permissions().mode() & 0o7777, 0o600);
-        }
-        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "theirs");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
-        discard(&ours, "first");
-        assert!(ours.exists(), "another demo's by now");
-        discard(&ours, "second");
-        assert!(!ours.exists());
-    }
 }

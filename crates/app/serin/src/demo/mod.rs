@@ -6,6 +6,7 @@
 mod client;
 mod cluster;
 mod flagger;
+mod kubeconfig;
 mod screen;
 mod story;
 
@@ -23,7 +24,7 @@ pub(crate) struct DemoArgs {
     /// Play three releases of a Canary instead, side by side: one that succeeds and two that are taken back
     #[arg(long, conflicts_with = "auto")]
     flagger: bool,
-    /// Where to write the kubeconfig of the demo's cluster [default: serin-demo.kubeconfig in the temporary folder]
+    /// Where to write the kubeconfig of the demo's cluster: no file is there, or an earlier demo's [default: serin-demo.kubeconfig in the temporary folder]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Port of the demo's API server [default: one that is free]
