@@ -104,14 +104,20 @@ impl Record {
         self.settled = Some(Settled { uid, generation, notes, until });
     }
 
-    /// Until when nothing is to be decided of the object as it is; none when a pass is due, which ends what was settled.
+    /// Until when nothing is to be decided of the object as it is; none when a pass is due, which ends what was settled. An
+    /// answer that nobody has seen is news: by the time that was settled it would be too old.
     pub(crate) fn is_settled(&mut self, object: &Meta, now: Instant) -> Option<Instant> {
+        let has_news = !self.replies.is_empty();
         let holds = |settled: &Settled| {
             let is_same = settled.uid == object.uid
                 && settled.generation == object.generation
                 && settled.notes == notes(object);
             // Without a number nobody knows whether something else is wanted.
-            is_same && object.generation != 0 && object.deletion_timestamp.is_none() && now < settled.until
+            is_same
+                && !has_news
+                && object.generation != 0
+                && object.deletion_timestamp.is_none()
+                && now < settled.until
         };
         self.settled = self.settled.take().filter(holds);
         self.settled.as_ref().map(|settled| settled.until)
@@ -150,7 +156,7 @@ fn notes(object: &Meta) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serin_kernel::Kind;
+    use serin_kernel::{Answer, Heard, Kind};
 
     use super::*;
 
@@ -176,8 +182,10 @@ mod tests {
         let gone = Meta { deletion_timestamp: Some(serin_kernel::Moment::EPOCH), ..wish(1) };
         let noted = Meta { annotations: [("a".to_owned(), "b".to_owned())].into(), ..wish(1) };
         let other = Meta { uid: "v".to_owned(), ..wish(1) };
+        let heard = || Heard { topic: String::new(), answer: Answer::Failed(String::new()) };
         for (case, settled, object, at, holds) in [
             ("nothing else is wanted", wish(1), wish(1), now, true),
+            ("there is an answer", wish(1), wish(1), now, false),
             ("its time has come", wish(1), wish(1), until, false),
             ("something else is wanted", wish(1), wish(2), now, false),
             ("a note says something else", wish(1), noted, now, false),
@@ -187,6 +195,9 @@ mod tests {
         ] {
             let mut record = Record::default();
             record.settle(&settled, until);
+            if case == "there is an answer" {
+                record.replies.take_in(heard(), now);
+            }
             assert_eq!(record.is_settled(&object, at), holds.then_some(until), "{case}");
             assert_eq!(record.is_settled(&settled, now).is_some(), holds, "{case}: what is over stays over");
         }

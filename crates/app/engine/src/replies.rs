@@ -33,6 +33,11 @@ impl Replies {
         self.bound();
     }
 
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Gives all that are young at `now`, for a pass.
     pub(crate) fn give(&mut self, now: Instant) -> Vec<(Instant, Heard)> {
         let young = |(at, _): &(Instant, Heard)| now.saturating_duration_since(*at) < AGE_MAX;

@@ -82,6 +82,10 @@ impl Planner for Toys {
                 let wake = Some(now.plus(Duration::from_hours(1)));
                 return Plan::Act(Act { wake, is_settled: true, ..Act::default() });
             }
+            Some("settled-talk") => {
+                let wake = Some(now.plus(Duration::from_hours(1)));
+                return Plan::Act(Act { wake, is_settled: true, ..talk(observed) });
+            }
             Some("storm") => {
                 let flip = !body["status"]["flip"].as_bool().unwrap_or(false);
                 act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"flip": flip}}))));
@@ -346,6 +350,17 @@ async fn what_is_settled_hears_of_nothing_but_its_time_and_what_is_wanted_of_it(
     assert_eq!(plans().await, 2, "something else is wanted");
     sleep(Duration::from_hours(1)).await;
     assert_eq!(plans().await, 3, "its time has come");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_heard_at_once_though_all_is_settled() {
+    let world = World::new(|api| api.put(&toy("a"), json!({"spec": {"mood": "settled-talk"}})));
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(world.api.get(&toy("a")).unwrap()["status"]["heard"], json!("a word: a word back"));
+    let plans = world.plans.load(Ordering::Acquire);
+    world.api.edit(&toy("a"), |toy| toy["status"]["of"] = json!("others"));
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(world.plans.load(Ordering::Acquire), plans, "and then nothing again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,7 +30,8 @@ pub struct Act {
     /// When to plan again even if nothing changes; none to sleep until something does.
     pub wake: Option<Moment>,
     /// Whether nothing that changes before [`Self::wake`] could alter what is decided, except for the object's own
-    /// specification, labels, annotations and deletion: then nothing else wakes it. What has changed meanwhile is seen then.
+    /// specification, labels, annotations and deletion, and answers to its messages: then nothing else wakes it. What has
+    /// changed meanwhile is seen then.
     pub is_settled: bool,
     /// Messages that nobody waits for, such as a chat's: sent in order once the writes are made, tried again for a
     /// while, and never in anybody's way. Those with a topic are answered in a later pass.

@@ -110,6 +110,19 @@ fn a_release_is_one_thread_whose_first_message_says_how_it_stands() {
     assert!(!said(&cluster).last().unwrap().1);
 }
 
+/// Between two looks nothing else wakes a run.
+#[test]
+fn a_thread_needs_no_look_however_far_apart_they_are() {
+    let mut cluster = told(&["releases"]);
+    cluster.world.canary["spec"]["analysis"]["interval"] = json!("20m");
+    release(&mut cluster, "podinfo:2");
+    assert!(cluster.until(PATIENCE * 20, |it| it.phase() == "Succeeded"), "{}", cluster.status());
+    cluster.live(Duration::from_secs(30));
+    let stood = format!("{DETECTED}\nSucceeded");
+    assert_eq!(said(&cluster)[1..], [line(false, &stood), line(true, FINISHED)]);
+    assert_eq!(cluster.slack.files().len(), 1);
+}
+
 #[test]
 fn the_picture_of_a_release_stands_in_its_thread() {
     let mut cluster = told(&["releases", "general"]);

@@ -22,6 +22,8 @@ const LEAVE: Duration = Duration::from_secs(5);
 const PASSES_MAX: usize = 12;
 /// Questions that may follow each other in one pass.
 const ROUNDS_MAX: usize = 50;
+/// The age at which an answer is none.
+const REPLIES_AGE_MAX: Duration = Duration::from_mins(10);
 /// Where events are told.
 pub(crate) const LISTENER: &str = "http://127.0.0.1:19190/event";
 
@@ -54,7 +56,8 @@ pub(crate) struct Cluster {
     pub(crate) slack: Slack,
     /// Bodies of messages to it.
     pub(crate) posted: Vec<Value>,
-    replies: Vec<Heard>,
+    /// Answers that the planner has not seen, with the time at which they came.
+    replies: Vec<(Moment, Heard)>,
     pub(crate) now: Moment,
     pub(crate) seen: Seen,
     /// The write, counted from 0, that is refused.
@@ -71,6 +74,8 @@ pub(crate) struct Cluster {
     kept: Option<Value>,
     refused: Option<Refused>,
     wake: Option<Moment>,
+    /// What was wanted of the Canary when all was settled, and until when that holds.
+    settled: Option<(Value, Moment)>,
     due: BTreeMap<Key, Moment>,
     /// When pods that do not start will have had their time.
     late: BTreeMap<Key, Moment>,
@@ -99,6 +104,7 @@ impl Cluster {
             kept: None,
             refused: None,
             wake: None,
+            settled: None,
             due: BTreeMap::new(),
             late: BTreeMap::new(),
         };
@@ -118,7 +124,7 @@ impl Cluster {
 
     /// Another controller has worked up to here: nothing is remembered, and its hashes cannot be computed.
     pub(crate) fn take_over(&mut self) {
-        (self.kept, self.refused, self.wake) = (None, None, None);
+        (self.kept, self.refused, self.wake, self.settled) = (None, None, None, None);
         let status = &mut self.world.canary["status"];
         let is_promoted = status["lastAppliedSpec"] == status["lastPromotedSpec"];
         status["lastAppliedSpec"] = json!("7c9d6b8f54");
@@ -127,7 +133,7 @@ impl Cluster {
 
     /// The controller restarts: nothing is remembered, and no answer is heard.
     pub(crate) fn forget(&mut self) {
-        (self.kept, self.refused, self.wake) = (None, None, None);
+        (self.kept, self.refused, self.wake, self.settled) = (None, None, None, None);
         self.replies.clear();
     }
 
@@ -172,14 +178,29 @@ impl Cluster {
         observed
     }
 
+    /// What is wanted of the Canary, and what else wakes it when all is settled.
+    fn wish(&self) -> Value {
+        let (canary, of) = (&self.world.canary, &self.world.canary["metadata"]);
+        json!([canary["spec"], of["labels"], of["annotations"], of["deletionTimestamp"]])
+    }
+
     /// One pass; whether it wrote.
     pub(crate) fn pass(&mut self) -> bool {
         if self.restart == Some(self.seen.passes) {
-            (self.kept, self.refused) = (None, None);
+            (self.kept, self.refused, self.settled) = (None, None, None);
         }
+        let wish = self.wish();
+        let holds = |(wanted, until): &(Value, Moment)| *wanted == wish && self.now < *until;
+        if self.replies.is_empty() && self.settled.as_ref().is_some_and(holds) {
+            return false;
+        }
+        self.settled = None;
         self.seen.passes += 1;
         let mut observed = self.observed();
-        observed.replies = std::mem::take(&mut self.replies);
+        let now = self.now;
+        let given: Vec<_> =
+            self.replies.drain(..).filter(|(at, _)| now.saturating_since(*at) < REPLIES_AGE_MAX).collect();
+        observed.replies = given.iter().map(|(_, heard)| heard.clone()).collect();
         let mut answers = Answers::new();
         let mut rounds = 0..ROUNDS_MAX;
         let act = loop {
@@ -196,7 +217,13 @@ impl Cluster {
             }
         };
         self.refused = None;
-        self.carry_out(act)
+        let settled = act.wake.filter(|_| act.is_settled).map(|until| (wish, until));
+        let has_writes = self.carry_out(act);
+        if self.refused.is_some() {
+            self.replies = given;
+        }
+        self.settled = settled.filter(|_| self.refused.is_none());
+        has_writes
     }
 
     fn carry_out(&mut self, act: Act) -> bool {
@@ -218,7 +245,7 @@ impl Cluster {
             if call.url.contains("slack.com/") || call.url.contains("files.slack") {
                 self.posted.extend(serde_json::from_slice::<Value>(call.body.as_bytes()).ok());
                 let answer = Answer::Reply(self.slack.call(&call));
-                self.replies.extend(call.topic.map(|topic| Heard { topic, answer }));
+                self.replies.extend(call.topic.map(|topic| (self.now, Heard { topic, answer })));
                 continue;
             }
             let Ok(body) = serde_json::from_slice::<Value>(call.body.as_bytes()) else { continue };
