@@ -277,7 +277,8 @@ async fn answer(shared: &Shared, question: Question) -> Answer {
 async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, started): (Act, Instant)) -> End {
     let (key, wake) = (object.key(), act.wake);
     let settled = act.is_settled.then(|| object.clone());
-    let (keep, calls) = (act.keep.take(), std::mem::take(&mut act.calls));
+    let (keep, keep_stopped, calls) =
+        (act.keep.take(), act.keep_stopped.take(), std::mem::take(&mut act.calls));
     let measures = std::mem::take(&mut act.measures);
     if act.writes.is_empty() {
         tracing::debug!(object = %key, reasons = act.reasons.join("; "), "nothing to write");
@@ -285,14 +286,15 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
         tracing::info!(object = %key, writes = act.writes.len(), reasons = act.reasons.join("; "), "acting");
     }
     let applied = apply(&shared.cluster, act, &shared.halt).await;
+    let is_done = applied.stopped.is_none();
     shared.measured.lock().take_in(&key, measures, started.elapsed());
     let (storm, pause) = {
         let (mut records, now) = (shared.records.lock(), Instant::now());
         let record = records.entry(key.clone()).or_default();
-        record.kept = keep;
+        record.kept = if is_done { keep } else { keep_stopped };
         (record.end(&applied.written, now), record.pause(&applied.written, now))
     };
-    if applied.stopped.is_none() {
+    if is_done {
         shared.outbox.post(&key, calls);
     }
     match (applied.stopped, storm) {

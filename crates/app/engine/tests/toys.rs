@@ -306,6 +306,19 @@ async fn a_message_that_asks_for_it_is_answered_once_and_one_that_is_not_answere
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_stopped_pass_has_said_is_said_when_it_is_carried_out() {
+    let refused =
+        || Failure::Refused { code: 403, reason: "Forbidden".to_owned(), message: "not you".to_owned() };
+    let world = World::new(|_| ());
+    world.cluster.ensure(TOY);
+    sleep(Duration::from_secs(1)).await;
+    world.api.fail_calls("toys", refused(), 3);
+    world.api.put(&toy("a"), json!({"spec": {"mood": "talk", "size": 1}}));
+    let heard = |toy: &Value| toy["status"]["heard"] == json!("a word: a word back");
+    world.until("the answer", &toy("a"), heard).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_writes_of_one_pass_to_one_object_do_not_conflict() {
     let world = World::new(|api| api.put(&toy("a"), sized(0)));
     world.until("both writes", &toy("a"), |toy| parts(toy) == Some(0)).await;

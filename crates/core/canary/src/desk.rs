@@ -50,6 +50,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) granted: Granted,
     /// Whether the users whom the last look led elsewhere have left.
     pub(crate) have_left: bool,
+    /// The memory as it was before anything was told.
+    before: Memory,
     answers: &'a Answers,
     saved: CanaryStatus,
     theirs: Theirs,
@@ -76,6 +78,7 @@ impl<'a> Desk<'a> {
             status,
             why: None,
             variant: None,
+            before: memory.clone(),
             memory,
             granted: Granted::default(),
             have_left: false,
@@ -271,6 +274,8 @@ impl<'a> Desk<'a> {
     pub(crate) fn act(mut self) -> Act {
         self.act.wake = Some(self.memory.wake());
         self.act.is_settled = planner::is_settled(self.observed.object.meta(), self.status.phase);
+        // Of a look that was not carried out nobody hears: it is told when it is.
+        self.act.keep_stopped = serde_json::to_value(self.before.unheard(&self.memory)).ok();
         self.act.keep = serde_json::to_value(&self.memory).ok();
         self.act
     }

@@ -132,6 +132,12 @@ impl Memory {
         !self.is_leaving(now) && self.leaving.take().is_some()
     }
 
+    /// What is left of `after`, the memory at the end of a look, when a write of it was not accepted: users may have been led
+    /// elsewhere all the same, but nothing was told, and no step was taken for good.
+    pub(crate) fn unheard(self, after: &Self) -> Self {
+        Self { leaving: after.leaving, ..self }
+    }
+
     /// When the next look is due.
     pub(crate) fn wake(&self) -> Moment {
         let sooner = [self.leaving, self.arriving].into_iter().flatten();

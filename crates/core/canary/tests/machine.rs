@@ -28,6 +28,8 @@ mod properties;
 mod rivals;
 #[path = "look/servers.rs"]
 mod servers;
+#[path = "look/stopped.rs"]
+mod stopped;
 #[path = "look/theirs.rs"]
 mod theirs;
 #[path = "look/transcripts.rs"]

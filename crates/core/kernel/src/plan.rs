@@ -38,9 +38,11 @@ pub struct Act {
     pub calls: Vec<Call>,
     /// What is measured; also when a write is refused. Shown until the object is gone.
     pub measures: Vec<Measure>,
-    /// What the planner finds again in [`crate::Observed::kept`], also when a write is refused; none forgets what was
-    /// kept. Lost at a restart, so nothing that matters for long belongs there.
+    /// What the planner finds again in [`crate::Observed::kept`]; none forgets what was kept. Lost at a restart, so nothing
+    /// that matters for long belongs there.
     pub keep: Option<Value>,
+    /// The same when a write was not accepted: without what this pass has told, because nobody has heard it.
+    pub keep_stopped: Option<Value>,
     /// Why this was decided, for the log: one short sentence each.
     pub reasons: Vec<String>,
 }

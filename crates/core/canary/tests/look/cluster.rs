@@ -227,7 +227,7 @@ impl Cluster {
     }
 
     fn carry_out(&mut self, act: Act) -> bool {
-        (self.kept, self.wake) = (act.keep, act.wake);
+        (self.kept, self.wake) = (act.keep_stopped, act.wake);
         let has_writes = !act.writes.is_empty();
         self.seen.timed += act.measures.iter().filter(|it| it.reading == Reading::Elapsed).count();
         for write in act.writes {
@@ -241,6 +241,7 @@ impl Cluster {
             }
             self.write(write);
         }
+        self.kept = act.keep;
         for call in act.calls {
             if call.url.contains("slack.com/") || call.url.contains("files.slack") {
                 self.posted.extend(serde_json::from_slice::<Value>(call.body.as_bytes()).ok());
