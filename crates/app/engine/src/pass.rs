@@ -13,7 +13,8 @@ use std::{
 use futures::FutureExt;
 use serin_cluster::{Backoff, State};
 use serin_kernel::{
-    Act, Answer, Answers, Ask, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner, Question,
+    Act, Answer, Answers, Ask, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner,
+    Question, Reading,
 };
 use tokio::time::Instant;
 
@@ -279,7 +280,7 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
     let settled = act.is_settled.then(|| object.clone());
     let (keep, keep_stopped, calls) =
         (act.keep.take(), act.keep_stopped.take(), std::mem::take(&mut act.calls));
-    let measures = std::mem::take(&mut act.measures);
+    let mut measures = std::mem::take(&mut act.measures);
     if act.writes.is_empty() {
         tracing::debug!(object = %key, reasons = act.reasons.join("; "), "nothing to write");
     } else {
@@ -287,6 +288,8 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
     }
     let applied = apply(&shared.cluster, act, &shared.halt).await;
     let is_done = applied.stopped.is_none();
+    // What is done over is counted when it is done.
+    measures.retain(|it| is_done || !matches!(it.reading, Reading::Count(_)));
     shared.measured.lock().take_in(&key, measures, started.elapsed());
     let (storm, pause) = {
         let (mut records, now) = (shared.records.lock(), Instant::now());

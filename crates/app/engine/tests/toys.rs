@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use serin_cluster::{Api, Call, Cluster, Failure, Listed, Scope, Seen, Settings, clock};
 use serin_engine::{Engine, Options};
 use serin_kernel::{
-    Act, Answer, Answers, Ask, Change, Event, Freeze, Interest, Key, Kind, Method, Moment, Object, Observed,
-    Plan, Planner, Propagation, Question, Write,
+    Act, Answer, Answers, Ask, Change, Event, Freeze, Interest, Key, Kind, Measure, Method, Moment, Object,
+    Observed, Plan, Planner, Propagation, Question, Reading, Write,
 };
 use serin_memory::MemoryApi;
 use tokio::time::{Instant, sleep, timeout};
@@ -44,6 +44,10 @@ fn talk(observed: &Observed) -> Act {
     }
     act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"parts": size}}))));
     act
+}
+
+fn measure(name: &'static str, reading: Reading) -> Measure {
+    Measure { name, labels: Vec::new(), reading }
 }
 
 impl Planner for Toys {
@@ -81,6 +85,12 @@ impl Planner for Toys {
             Some("settled") => {
                 let wake = Some(now.plus(Duration::from_hours(1)));
                 return Plan::Act(Act { wake, is_settled: true, ..Act::default() });
+            }
+            Some("count") => {
+                act.measures.push(measure("toys_done", Reading::Count(1.0)));
+                act.measures.push(measure("toys_now", Reading::Gauge(1.0)));
+                act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"parts": 0}}))));
+                return Plan::Act(act);
             }
             Some("settled-talk") => {
                 let wake = Some(now.plus(Duration::from_hours(1)));
@@ -306,7 +316,7 @@ async fn a_message_that_asks_for_it_is_answered_once_and_one_that_is_not_answere
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stopped_pass_has_said_is_said_when_it_is_carried_out() {
+async fn what_a_stopped_pass_has_said_and_counted_is_said_and_counted_when_it_is_carried_out() {
     let refused =
         || Failure::Refused { code: 403, reason: "Forbidden".to_owned(), message: "not you".to_owned() };
     let world = World::new(|_| ());
@@ -316,6 +326,16 @@ async fn what_a_stopped_pass_has_said_is_said_when_it_is_carried_out() {
     world.api.put(&toy("a"), json!({"spec": {"mood": "talk", "size": 1}}));
     let heard = |toy: &Value| toy["status"]["heard"] == json!("a word: a word back");
     world.until("the answer", &toy("a"), heard).await;
+
+    world.api.fail_calls("toys", refused(), 3);
+    world.api.put(&toy("b"), json!({"spec": {"mood": "count"}}));
+    world.until("the end", &toy("b"), |toy| parts(toy) == Some(0)).await;
+    sleep(Duration::from_secs(1)).await;
+    let measured = world.engine.snapshot().measured.series;
+    let shown = |name: &str| measured[name].values().next().cloned();
+    // The echo of the write is a pass more.
+    assert_eq!(shown("toys_done"), Some(serin_engine::MeasuredValue::Counter(2.0)));
+    assert_eq!(shown("toys_now"), Some(serin_engine::MeasuredValue::Gauge(1.0)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -274,7 +274,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn act(mut self) -> Act {
         self.act.wake = Some(self.memory.wake());
         self.act.is_settled = planner::is_settled(self.observed.object.meta(), self.status.phase);
-        // Of a look that was not carried out nobody hears: it is told when it is.
+        // Of a look that was not carried out nobody hears: it is told and counted when it is.
         self.act.keep_stopped = serde_json::to_value(self.before.unheard(&self.memory)).ok();
         self.act.keep = serde_json::to_value(&self.memory).ok();
         self.act

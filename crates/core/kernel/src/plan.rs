@@ -36,7 +36,8 @@ pub struct Act {
     /// Messages that nobody waits for, such as a chat's: sent in order once the writes are made, tried again for a
     /// while, and never in anybody's way. Those with a topic are answered in a later pass.
     pub calls: Vec<Call>,
-    /// What is measured; also when a write is refused. Shown until the object is gone.
+    /// What is measured, and shown until the object is gone; also when a write is not accepted, but then nothing is counted: what
+    /// is done over would count twice.
     pub measures: Vec<Measure>,
     /// What the planner finds again in [`crate::Observed::kept`]; none forgets what was kept. Lost at a restart, so nothing
     /// that matters for long belongs there.

@@ -46,6 +46,8 @@ pub(crate) struct Seen {
     pub(crate) writes: usize,
     /// How many looks were timed.
     pub(crate) timed: usize,
+    /// How many ends of runs were counted.
+    pub(crate) counts: usize,
     pub(crate) passes: usize,
 }
 
@@ -242,6 +244,7 @@ impl Cluster {
             self.write(write);
         }
         self.kept = act.keep;
+        self.seen.counts += act.measures.iter().filter(|it| matches!(it.reading, Reading::Count(_))).count();
         for call in act.calls {
             if call.url.contains("slack.com/") || call.url.contains("files.slack") {
                 self.posted.extend(serde_json::from_slice::<Value>(call.body.as_bytes()).ok());

@@ -1,4 +1,4 @@
-//! Looks that were not carried out to their end: they are told once they are, and not before.
+//! Looks that were not carried out to their end: they are told and counted once they are, and not before.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ fn alerts(cluster: &Cluster, from: usize) -> Vec<String> {
     cluster.seen.alerts[from..].iter().map(text).collect()
 }
 
-/// A release that ends well or badly in which one write is refused: what the chat was told, and writes.
-fn play(rate: f64, refuse: Option<usize>) -> Option<(Vec<String>, usize)> {
+/// A release that ends well or badly in which one write is refused: what the chat was told, ends that were counted, writes.
+fn play(rate: f64, refuse: Option<usize>) -> Option<(Vec<String>, usize, usize)> {
     let mut course = Course::begin("istio/success")?;
     for deed in [Phase(&["Initialized"]), Wait(1), Rate(rate)] {
         course.act(deed);
@@ -31,16 +31,17 @@ fn play(rate: f64, refuse: Option<usize>) -> Option<(Vec<String>, usize)> {
         course.act(deed);
     }
     let seen = &course.cluster.seen;
-    Some((alerts(&course.cluster, told), seen.writes - first))
+    Some((alerts(&course.cluster, told), seen.counts, seen.writes - first))
 }
 
 #[test]
-fn a_refused_write_silences_no_alert() {
+fn a_refused_write_neither_silences_an_alert_nor_counts_an_end_twice() {
     for rate in [100.0, 1.0] {
-        let Some((told, writes)) = play(rate, None) else { return };
+        let Some((told, counts, writes)) = play(rate, None) else { return };
+        assert_eq!(counts, 1);
         for refused in 0..writes {
             let Some(again) = play(rate, Some(refused)) else { return };
-            assert_eq!(again.0, told, "rate {rate}, write {refused}");
+            assert_eq!((&again.0, again.1), (&told, 1), "rate {rate}, write {refused}");
         }
     }
 }
