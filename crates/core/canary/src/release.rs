@@ -31,7 +31,8 @@ pub(crate) fn mark(desk: &mut Desk<'_>) {
 
 fn put(desk: &mut Desk<'_>, finalizers: &[String]) {
     let patch = serde_json::json!({"metadata": {"finalizers": finalizers}});
-    desk.write([Write::same(&desk.observed.object, Change::Merge(patch))]);
+    // The list is written as a whole: what others have added to it since would be lost.
+    desk.write([Write::unchanged(&desk.observed.object, Change::Merge(patch))]);
 }
 
 /// The next step of giving everything back: the target's pods first, then what leads to them.
@@ -42,7 +43,8 @@ pub(crate) fn release(desk: &mut Desk<'_>) -> Result<(), Halt> {
         desk.memory.before = desk.told.map(|phase| phase.as_str().to_owned());
         desk.enter(Phase::Terminating);
         desk.save();
-        desk.have_left = false;
+        // The end is decided on a Canary that has this status: it is written over no other.
+        return Ok(());
     }
     if !give_back(desk)? {
         return Ok(());

@@ -150,6 +150,8 @@ impl World {
         };
         assert_eq!(object["metadata"]["name"], target.name);
         assert_eq!(precondition.uid.as_deref(), object["metadata"]["uid"].as_str(), "{target}");
+        let is_list = patch.pointer("/metadata/finalizers").is_some();
+        assert!(!is_list || precondition.resource_version.is_some(), "{target}: others' finalizers are lost");
         merge(object, patch);
     }
 }
