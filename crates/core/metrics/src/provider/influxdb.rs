@@ -10,6 +10,9 @@ use crate::sample::excerpt;
 use crate::{Error, Sample};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// The column of values, and that of errors.
+const VALUE: &str = "_value";
+const ERROR: &str = "error";
 
 pub(super) fn ask(inquiry: &Inquiry<'_>) -> Result<Call, Error> {
     let mut url = endpoint(inquiry, None, "/api/v2/query")?;
@@ -39,20 +42,24 @@ pub(super) fn read(body: &str) -> Result<Sample, Error> {
     let mut others = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| Error::Unreadable(format!("{error}, '{}'", excerpt(body))))?;
-        if record.iter().any(|cell| cell == "_value" || cell == "error") {
+        let begins = record.position().is_none_or(|at| begins_anew(body, at.byte()));
+        if header.is_none() || begins || is_of_errors(&record) {
+            if !record.iter().any(|cell| [VALUE, ERROR].contains(&cell)) {
+                return Err(Error::Unreadable(format!("there is no column {VALUE}, '{}'", excerpt(body))));
+            }
             header = Some(record);
             continue;
         }
-        let Some(header) = &header else {
-            return Err(Error::Unreadable(format!("there is no column _value, '{}'", excerpt(body))));
+        let cell = |name: &str| {
+            let at = header.iter().flatten().position(|cell| cell == name);
+            at.and_then(|at| record.get(at))
         };
-        let cell = |name: &str| header.iter().position(|cell| cell == name).and_then(|at| record.get(at));
-        if let Some(error) = cell("error") {
-            return Err(Error::Refused(excerpt(error)));
-        }
+        let Some(value) = cell(VALUE) else {
+            return Err(Error::Refused(excerpt(cell(ERROR).unwrap_or_default())));
+        };
         let table = cell("table").unwrap_or_default().to_owned();
         match &found {
-            None => found = Some((table, sample(cell("_value").unwrap_or_default())?)),
+            None => found = Some((table, sample(value)?)),
             Some((first, _)) if *first != table => others.push(table),
             Some(_) => {}
         }
@@ -66,6 +73,21 @@ pub(super) fn read(body: &str) -> Result<Sample, Error> {
             Err(Error::several(others.into_iter().map(|table| format!("table {table}"))))
         }
     }
+}
+
+/// Whether a blank or an annotation stands before the record that is looked for at `at`, which is the end of the one before:
+/// then it is a header. A cell says nothing of that, it may hold any text.
+fn begins_anew(body: &str, at: u64) -> bool {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    let (before, rest) = body.split_at_checked(at).unwrap_or((body, ""));
+    // Of the end of a line in two characters, the second is left over.
+    let rest = if before.ends_with('\r') { rest.strip_prefix('\n').unwrap_or(rest) } else { rest };
+    rest.starts_with(['\r', '\n', '#'])
+}
+
+/// Whether this is the header of errors, wherever it stands.
+fn is_of_errors(record: &csv::StringRecord) -> bool {
+    record.iter().filter(|cell| !cell.is_empty()).eq([ERROR, "reference"])
 }
 
 fn sample(cell: &str) -> Result<Sample, Error> {

@@ -193,6 +193,11 @@ fn an_answer_of_others_is_a_value_or_that_there_is_none() {
         ("graphite", "[]".into(), None),
         ("influxdb", format!("#datatype,string\n{flux},,0,x,1.5\n,,0,x,7\n"), Some(1.5)),
         ("influxdb", flux.into(), None),
+        // What stands in a cell makes no header of a row.
+        ("influxdb", format!("{flux},,0,error,2.5\n"), Some(2.5)),
+        ("influxdb", format!("#datatype,string\r\n{flux},,0,_value,2.5\r\n,,0,error,7\r\n\r\n"), Some(2.5)),
+        ("influxdb", format!("{flux},,0,\"error\r\n\r\nreference\",2.5\n\n#group,false\n{flux},,0,x,7\n"), Some(2.5)),
+        ("influxdb", ",result,table,error,_value\n,,0,none,2.5\n".into(), Some(2.5)),
         ("influxdb", String::new(), None),
         ("dynatrace", r#"{"result":[{"data":[{"values":[3.5,9]}]}]}"#.into(), Some(3.5)),
         ("dynatrace", r#"{"result":[{"data":[]}]}"#.into(), None),
@@ -219,6 +224,16 @@ fn several_series_must_be_named_and_nothing_be_guessed() {
             "2 series: a, b",
         ),
         ("influxdb", ",result,table,_value\n,,0,1\n,,1,2\n".into(), "2 series: table 0, table 1"),
+        (
+            "influxdb",
+            ",result,table,level,_value\r\n,,0,info,3\r\n,,1,error,900\r\n".into(),
+            "2 series: table 0, table 1",
+        ),
+        (
+            "influxdb",
+            ",result,table,a,_value\r\n,,0,x,3\r\n\r\n,result,table,error,_value\r\n,,1,x,900\r\n".into(),
+            "2 series: table 0, table 1",
+        ),
         (
             "dynatrace",
             r#"{"result":[{"data":[{"dimensions":["x"]},{"dimensions":["y"]}]}]}"#.into(),
@@ -477,6 +492,21 @@ fn whether_a_server_is_there_is_asked_of_each() {
             assert!(online(&inquiry, &[replied(200, bad)]).is_err(), "{kind}");
         }
     }
+}
+
+#[test]
+fn influx_tells_errors_in_a_table_of_their_own_also_after_a_value() {
+    for body in [
+        "error,reference\r\nno such bucket,897\r\n",
+        "#datatype,string,string\n#default,,\n,error,reference\n,no such bucket,897\n",
+        ",result,table,_value\r\n,,0,1\r\n\r\nerror,reference\r\nno such bucket,897\r\n",
+        ",result,table,_value\r\n,,0,1\r\nerror,reference\r\nno such bucket,897\r\n",
+    ] {
+        let error = read("influxdb", body).unwrap_err().to_string();
+        assert!(error.contains("no such bucket"), "{body:?}: {error}");
+    }
+    let error = read("influxdb", ",result,table,level\n,,0,error\n").unwrap_err().to_string();
+    assert!(error.contains("there is no column _value"), "{error}");
 }
 
 #[test]
