@@ -25,6 +25,8 @@ pub const THRESHOLD: i32 = 1;
 pub const WHOLE: i32 = 100;
 /// Seconds until a workload has to be ready when `progressDeadlineSeconds` is absent.
 pub const PROGRESS_DEADLINE_SECONDS: i32 = 600;
+/// The metric of that name is built in: percent of requests that succeed.
+pub const SUCCESS_RATE: &str = "request-success-rate";
 /// The span of a query when a metric without a template does not say it.
 pub const METRIC_INTERVAL: &str = "1m";
 /// How long a call to a web hook may take when `timeout` does not say it.

@@ -9,7 +9,7 @@ mod family;
 #[cfg(test)]
 mod tests;
 
-use serin_api::flagger::Canary;
+use serin_api::flagger::{Canary, SUCCESS_RATE};
 
 use crate::Sample;
 use crate::names::Names;
@@ -29,7 +29,7 @@ impl Builtin {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
-            "request-success-rate" => Some(Self::SuccessRate),
+            SUCCESS_RATE => Some(Self::SuccessRate),
             "request-duration" => Some(Self::Duration),
             _ => None,
         }

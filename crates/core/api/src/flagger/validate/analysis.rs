@@ -5,8 +5,8 @@ use serin_lang::duration::GoDuration;
 use super::{url, word};
 use crate::{
     flagger::{
-        Canary, CanaryAnalysis, CanaryWebhook, HookKind, INTERVAL_MIN, Provider, SameSite, Severity,
-        Strategy, WHOLE,
+        Canary, CanaryAnalysis, CanaryMetric, CanaryWebhook, HookKind, INTERVAL_MIN, Provider, SUCCESS_RATE,
+        SameSite, Severity, Strategy, WHOLE,
     },
     validate::field::Errors,
 };
@@ -166,6 +166,14 @@ fn cookies(analysis: &CanaryAnalysis, errors: &mut Errors) {
     word(&format!("{path}.sameSite"), &affinity.same_site, SameSite::ALL, SameSite::as_str, errors);
 }
 
+/// Whether no value is bad. In the older form nothing is 0, which each rate of success reaches.
+fn is_unlimited(metric: &CanaryMetric) -> bool {
+    match &metric.threshold_range {
+        Some(range) => range.min.is_none() && range.max.is_none(),
+        None => metric.name == SUCCESS_RATE && metric.threshold.unwrap_or(0.0) <= 0.0,
+    }
+}
+
 pub(super) fn doubts(canary: &Canary, provider: Provider, errors: &mut Errors) {
     let Some(analysis) = &canary.spec.analysis else { return };
     let path = |field: &str| format!("{PATH}.{field}");
@@ -195,6 +203,10 @@ pub(super) fn doubts(canary: &Canary, provider: Provider, errors: &mut Errors) {
     for (index, metric) in analysis.metrics.iter().enumerate() {
         if let Err(error) = GoDuration::parse(metric.interval()) {
             errors.invalid(path(&format!("metrics[{index}].interval")), metric.interval(), error.to_string());
+        }
+        if !canary.spec.skip_analysis && is_unlimited(metric) {
+            let detail = "without min and max all that is measured passes: set one of them";
+            errors.required(path(&format!("metrics[{index}].thresholdRange")), detail);
         }
     }
     let has_second = analysis.session_affinity.as_ref().is_some_and(|it| !it.primary_cookie_name.is_empty());

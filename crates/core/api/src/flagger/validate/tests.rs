@@ -416,6 +416,21 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
             ],
         ),
         (
+            json!({"analysis": {"metrics": [
+                {"name": "a", "thresholdRange": {}},
+                {"name": "b", "thresholdRange": {"max": 0}},
+                {"name": "c"},
+                {"name": "request-success-rate"},
+                {"name": "request-success-rate", "threshold": 0, "thresholdRange": {"min": 0}},
+                {"name": "request-success-rate", "threshold": 99},
+            ]}}),
+            &[
+                "spec.analysis.metrics[0].thresholdRange: Required value: without min and max all that is measured passes: set one of them",
+                "spec.analysis.metrics[3].thresholdRange: Required value: without min and max all that is measured passes: set one of them",
+            ],
+        ),
+        (json!({"skipAnalysis": true, "analysis": {"metrics": [{"name": "a", "thresholdRange": {}}]}}), &[]),
+        (
             json!({"provider": "gatewayapi:v1", "service": {
                 "gatewayRefs": [{"name": "g"}], "timeout": "5s", "backendTimeout": "2s", "retries": {"attempts": 3},
                 "corsPolicy": {"allowOrigin": ["https://a.test"], "allowOrigins": [{"prefix": "https://b"}]},
