@@ -1,13 +1,15 @@
 //! Alerts: which chats hear of it.
 
 use serin_api::{
-    flagger::{AlertProvider, CanaryAlert, Severity},
+    flagger::{AlertProvider, CanaryAlert, Severity, validate_alert_provider},
     kinds, lenient,
 };
+use serin_kernel::Key;
 use serin_notify::{Alert, Error, Fact, Recipient, facts, hears, picture::Theme};
 
 use crate::{
     chats::{CONTROLLER, Chat},
+    checks::unfit,
     desk::Desk,
     wording::TEMPLATE,
 };
@@ -52,6 +54,20 @@ impl Desk<'_> {
         all
     }
 
+    /// Alerts that reach nobody, and what of the `AlertProvider` is not looked at.
+    pub(crate) fn unheard(&self) -> Vec<String> {
+        let named = self.canary.spec.analysis.as_ref().map_or(&[][..], |analysis| &analysis.alerts);
+        let mut doubts = Vec::new();
+        for alert in named {
+            if let Err(why) = self.chat(alert) {
+                doubts.push(format!("alert {:?} reaches nobody: {why}", alert.name));
+            } else if let Some(provider) = self.observed.get(&self.alert_provider_key(alert)) {
+                doubts.extend(unfit(provider, validate_alert_provider));
+            }
+        }
+        doubts
+    }
+
     /// The controller's chat.
     fn own_chat(&self) -> Option<Chat> {
         let (recipient, pictures) = (self.settings.chat.clone()?, self.settings.pictures);
@@ -59,12 +75,16 @@ impl Desk<'_> {
         Some(Chat { name: CONTROLLER.to_owned(), recipient, pictures, template })
     }
 
+    fn alert_provider_key(&self, alert: &CanaryAlert) -> Key {
+        let namespace = alert.provider_ref.namespace(self.namespace());
+        kinds::ALERT_PROVIDER.key(namespace, alert.provider_ref.name.clone())
+    }
+
     fn chat(&self, alert: &CanaryAlert) -> Result<Chat, String> {
-        let namespace = alert.provider_ref.namespace(self.namespace()).to_owned();
-        let name = &alert.provider_ref.name;
-        let missing = |kind: &str, name: &str| format!("{kind} {name}.{namespace} not found");
-        let provider = self.observed.get(&kinds::ALERT_PROVIDER.key(namespace.clone(), name.clone()));
-        let provider = provider.ok_or_else(|| missing("AlertProvider", name))?;
+        let key = self.alert_provider_key(alert);
+        let (name, namespace) = (&key.name, &key.namespace);
+        let missing = |kind: &str, name: &str| format!("{kind} {name}.{namespace} not found: create it");
+        let provider = self.observed.get(&key).ok_or_else(|| missing("AlertProvider", name))?;
         let spec = lenient::<AlertProvider>(provider.value()).value.spec;
         let secret = match &spec.secret_ref {
             None => None,
@@ -74,7 +94,8 @@ impl Desk<'_> {
                 Some(found.value()["data"].clone())
             }
         };
-        let recipient = Recipient::of(&spec, secret.as_ref()).map_err(|error: Error| error.to_string())?;
+        let recipient = Recipient::of(&spec, secret.as_ref())
+            .map_err(|error: Error| format!("AlertProvider {name}.{namespace}: {error}"))?;
         let pictures = match provider.meta().annotations.get(PICTURES).map(String::as_str) {
             Some("off") => None,
             Some("light") => Some(Theme::Light),

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use serin_api::{
-    flagger::{CanaryMetric, MetricTemplate, MetricTemplateProvider},
+    flagger::{
+        CanaryMetric, CrossNamespaceRef, MetricTemplate, MetricTemplateProvider, validate_metric_template,
+    },
     kinds, lenient,
+    validate::FieldError,
+    wire::Wire,
 };
-use serin_kernel::{Answer, Reading};
+use serin_kernel::{Answer, Key, Object, Reading};
 use serin_metrics::{
     Error, Sample,
     builtin::{self, Builtin, Source},
@@ -122,8 +126,8 @@ enum Problem {
 
 fn templated(desk: &Desk<'_>, index: usize, metric: &CanaryMetric) -> Result<Asking, Problem> {
     let reference = metric.template_ref.clone().unwrap_or_default();
-    let namespace = reference.namespace(desk.namespace()).to_owned();
-    let key = kinds::METRIC_TEMPLATE.key(namespace.clone(), reference.name.clone());
+    let key = template_key(desk, &reference);
+    let namespace = key.namespace.clone();
     let Some(template) = desk.observed.get(&key) else {
         let (name, kind) = (&reference.name, kinds::METRIC_TEMPLATE);
         return Err(Problem::Template(format!(
@@ -184,6 +188,34 @@ pub(crate) fn probe(desk: &mut Desk<'_>) -> Result<(), Halt> {
     }
     desk.normal("all the metrics providers are available!");
     Ok(())
+}
+
+/// What is wrong with the templates that the Canary names. One that is not there is told when it is asked.
+pub(crate) fn doubts(desk: &Desk<'_>) -> Vec<String> {
+    let metrics = desk.canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
+    let named = metrics.filter(|metric| Builtin::parse(&metric.name).is_none());
+    let keys: BTreeSet<_> =
+        named.filter_map(|metric| Some(template_key(desk, metric.template_ref.as_ref()?))).collect();
+    let templates = keys.iter().filter_map(|key| desk.observed.get(key));
+    templates.flat_map(|template| unfit(template, validate_metric_template)).collect()
+}
+
+/// What is wrong with an object that a Canary names: what cannot be read, or else what does not fit.
+pub(crate) fn unfit<T: Wire + Default>(object: &Object, validate: fn(&T) -> Vec<FieldError>) -> Vec<String> {
+    let read = lenient::<T>(object.value());
+    let mut problems: Vec<String> = read.problems.iter().map(ToString::to_string).collect();
+    if problems.is_empty() {
+        problems.extend(validate(&read.value).iter().map(ToString::to_string));
+    }
+    let (kind, meta) = (object.kind().kind, object.meta());
+    problems
+        .into_iter()
+        .map(|problem| format!("{kind} {}.{}: {problem}", meta.name, meta.namespace))
+        .collect()
+}
+
+fn template_key(desk: &Desk<'_>, reference: &CrossNamespaceRef) -> Key {
+    kinds::METRIC_TEMPLATE.key(reference.namespace(desk.namespace()), reference.name.clone())
 }
 
 fn names(desk: &Desk<'_>) -> Names {

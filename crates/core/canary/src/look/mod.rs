@@ -16,6 +16,7 @@ use serin_kernel::{Reading, Weight};
 use serin_traffic::Split;
 
 use crate::{
+    checks,
     desk::{Desk, Halt},
     objects::{Readiness, Target},
     routes::Routes,
@@ -47,12 +48,14 @@ pub(crate) fn look(desk: &mut Desk<'_>) -> Result<(), Halt> {
     done
 }
 
-/// Says once what has another effect than the Canary says, and forgets everything else that was said.
+/// Says once what has another effect than the Canary says, of itself and of the objects that it names, and forgets everything
+/// else that was said.
 fn doubt(desk: &mut Desk<'_>) {
-    let doubts = serin_api::flagger::doubts(desk.canary, desk.settings.rules());
+    let own = serin_api::flagger::doubts(desk.canary, desk.settings.rules());
+    let doubts = own.iter().map(ToString::to_string).chain(checks::doubts(desk)).chain(desk.unheard());
     let name = &desk.observed.object.meta().name;
     let doubts: Vec<String> =
-        doubts.iter().map(|doubt| format!("The Canary \"{name}\" is run, but {doubt}")).collect();
+        doubts.map(|doubt| format!("The Canary \"{name}\" is run, but {doubt}")).collect();
     desk.memory.said.retain(|said| doubts.contains(said));
     for doubt in doubts {
         desk.once(serin_kernel::EventType::Warning, doubt);

@@ -116,3 +116,49 @@ fn what_is_not_done_as_it_is_said_is_told_once() {
     cluster.live(Duration::from_secs(20));
     assert_eq!(told(&cluster).len(), 2);
 }
+
+/// Who is not told finds out, also when nobody is to be told yet.
+#[test]
+fn what_is_named_and_cannot_be_used_is_told_once() {
+    let alert = |name: &str| json!({"name": name, "severity": "info", "providerRef": {"name": name}});
+    let metric =
+        |name: &str| json!({"name": name, "thresholdRange": {"max": 1}, "templateRef": {"name": name}});
+    let mut cluster = settled(&json!({"spec": {"analysis": {
+        "alerts": (["typo", "sealed", "nowhere", "proxied", "fine"].map(alert)),
+        "metrics": (["unasked", "mistyped", "good", "good"].map(metric)),
+    }}}));
+    let chat = |name: &str, spec: Value| json!({"apiVersion": "flagger.app/v1beta1", "kind": "AlertProvider", "metadata": {"name": name, "namespace": "test"}, "spec": spec});
+    let template = |name: &str, spec: Value| json!({"apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": {"name": name, "namespace": "test"}, "spec": spec});
+    let (address, prometheus) =
+        ("https://hooks.test/x", json!({"type": "prometheus", "address": "http://p:9090"}));
+    for object in [
+        chat("sealed", json!({"type": "slack", "secretRef": {"name": "keys"}})),
+        chat("nowhere", json!({"type": "slack"})),
+        chat("proxied", json!({"type": "slack", "address": address, "proxy": "squid"})),
+        chat("fine", json!({"type": "slack", "address": address})),
+        template("unasked", json!({"provider": prometheus, "query": ""})),
+        template(
+            "mistyped",
+            json!({"provider": {"type": "prometheus", "address": ["http://p:9090"]}, "query": "up"}),
+        ),
+        template("good", json!({"provider": prometheus, "query": "up"})),
+    ] {
+        cluster.world.put(&object);
+    }
+    let before = cluster.seen.events.len();
+    cluster.live(Duration::from_mins(3));
+    let typo = "alert \"typo\" reaches nobody: AlertProvider typo.test not found: create it";
+    assert_eq!(cluster.seen.events.iter().filter(|event| event.ends_with(typo)).count(), 1);
+    let told = cluster.seen.events[before..].iter().filter_map(|event| event.split(" is run, but ").nth(1));
+    let told: Vec<_> = told.collect();
+    assert_eq!(
+        told,
+        [
+            "MetricTemplate mistyped.test: spec.provider.address: Invalid value: [\"http://p:9090\"]: must be a string",
+            "MetricTemplate unasked.test: spec.query: Required value: say what is asked",
+            "alert \"sealed\" reaches nobody: Secret keys.test not found: create it",
+            "alert \"nowhere\" reaches nobody: AlertProvider nowhere.test: no address: give spec.address, or a Secret with the key address in spec.secretRef",
+            "AlertProvider proxied.test: spec.proxy: Invalid value: \"squid\": must be an address such as http://loadtester.test/",
+        ]
+    );
+}

@@ -55,16 +55,20 @@ fn word<T: Copy>(path: &str, text: &str, all: &[T], text_of: fn(T) -> &'static s
 
 /// An address that can be called.
 fn url(path: &str, text: &str, errors: &mut Errors) {
+    if !is_callable(text) {
+        errors.invalid(path, text, "must be an address such as http://loadtester.test/");
+    }
+}
+
+fn is_callable(text: &str) -> bool {
     let rest = ["http://", "https://"].into_iter().find_map(|scheme| {
         let start = text.get(..scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])
     });
     let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
     let host = host.map(|host| host.rsplit('@').next().unwrap_or_default());
-    let callable = host.is_some_and(|host| !host.is_empty() && !host.starts_with(':'));
-    if !callable || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        errors.invalid(path, text, "must be an address such as http://loadtester.test/");
-    }
+    let has_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with(':'));
+    has_host && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 #[cfg(test)]
