@@ -14,7 +14,7 @@ use futures::FutureExt;
 use serin_cluster::{Backoff, State};
 use serin_kernel::{
     Act, Answer, Answers, Ask, Freeze, Interest, Key, Kind, Moment, Object, Observed, Plan, Planner,
-    Question, Reading,
+    Question, ROUNDS_MAX, Reading,
 };
 use tokio::time::Instant;
 
@@ -30,9 +30,6 @@ use crate::{
 const AFTER_FAILURE: Backoff = Backoff { first: Duration::from_millis(5), most: Duration::from_secs(10) };
 /// After a conflict: the change that caused it is on its way to us and will wake the object by itself.
 const AFTER_CONFLICT: Backoff = Backoff { first: Duration::from_millis(10), most: Duration::from_secs(1) };
-/// Rounds of questions that are answered in one pass. A planner that asks the cluster needs one, perhaps two; one that
-/// asks others, each only if the one before has agreed, needs one for each web hook and metric of a person's list.
-const ROUNDS_MAX: u32 = 256;
 /// So many failures in a row, and the planner is told of a server's error: after some tenths of a second, which a hiccup
 /// of the server or of its database does not last. A webhook that is down does.
 const TOLD_AFTER: u32 = 5;

@@ -439,7 +439,11 @@ async fn endless_questions_are_answered_so_many_times() {
     let world = World::new(|api| api.put(&toy("a"), json!({"spec": {"mood": "ask"}})));
     world.until("endless", &toy("a"), |toy| toy["status"]["frozen"].is_string()).await;
     let answered = world.api.requests().iter().filter(|request| *request == "get parts x").count();
-    assert_eq!(answered, 256, "an answer that nobody will hear is not asked for");
+    assert_eq!(
+        answered,
+        serin_kernel::ROUNDS_MAX as usize,
+        "an answer that nobody will hear is not asked for"
+    );
 }
 
 /// Panics in the middle of the first changes, as a defect outside every planner would.

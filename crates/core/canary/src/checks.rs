@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use serin_api::{
     flagger::{
-        CanaryMetric, CrossNamespaceRef, MetricTemplate, MetricTemplateProvider, validate_metric_template,
+        ASKED_MAX, CanaryMetric, CrossNamespaceRef, MetricTemplate, MetricTemplateProvider,
+        validate_metric_template,
     },
     kinds, lenient,
     validate::FieldError,
     wire::Wire,
 };
-use serin_kernel::{Answer, Key, Object, Reading};
+use serin_kernel::{Answer, Key, Object, ROUNDS_MAX, Reading};
 use serin_metrics::{
     Error, Sample,
     builtin::{self, Builtin, Source},
@@ -32,9 +33,24 @@ struct Asking {
     id: String,
     provider: MetricTemplateProvider,
     secret: Option<Secret>,
+    /// Where the Secret is, so that no two of one name are taken for one.
+    secret_of: String,
     query: String,
     interval: String,
 }
+
+impl Asking {
+    /// Whose credentials are used: all inquiries of which this is the same ask for them once in a look.
+    fn who(&self) -> String {
+        let secret = self.secret.as_ref().map(|secret| &*secret.name).unwrap_or_default();
+        format!("credentials {} {} {}/{secret}", self.provider.kind, self.provider.region, self.secret_of)
+    }
+}
+
+// A look of a Canary that is not refused has an end: each hook is asked once, each metric as long as its provider talks, and
+// the one that has no values is explained.
+const _: () =
+    assert!(ASKED_MAX * (1 + provider::QUESTIONS_MAX) + explain::QUESTIONS_MAX < ROUNDS_MAX as usize);
 
 /// Whether all metrics pass: those that are built in or have their query in place before those with a template.
 pub(crate) fn pass(desk: &mut Desk<'_>) -> Result<bool, Halt> {
@@ -153,7 +169,7 @@ fn templated(desk: &Desk<'_>, index: usize, metric: &CanaryMetric) -> Result<Ask
     let names = names(desk).within(&metric.interval, &metric.template_variables);
     let query = names.render(&spec.query).map_err(|error| Problem::Question(error.to_string()))?;
     let (id, interval) = (format!("metric {index} template"), metric.interval.clone());
-    Ok(Asking { id, provider: spec.provider, secret, query, interval })
+    Ok(Asking { id, provider: spec.provider, secret, secret_of: namespace, query, interval })
 }
 
 /// Asks the servers whether they are there, before anything depends on them; that they are not keeps nobody from beginning.
@@ -229,7 +245,7 @@ fn prometheus(desk: &Desk<'_>, id: String, query: String, metric: &CanaryMetric)
     let own = &desk.canary.spec.metrics_server;
     let address = if own.is_empty() { &desk.settings.metrics_server } else { own };
     let interval = metric.interval().to_owned();
-    Asking { id, provider: prometheus_at(address), secret: None, query, interval }
+    Asking { id, provider: prometheus_at(address), secret: None, secret_of: String::new(), query, interval }
 }
 
 fn measure(desk: &Desk<'_>, asking: &Asking) -> Result<Result<Sample, Error>, Halt> {
@@ -256,6 +272,10 @@ fn step<T>(
             Ok(Step::Done(done)) => return Ok(Ok(done)),
             Ok(Step::Ask(question)) => {
                 let id = format!("{} {}", asking.id, answers.len());
+                answers.push(desk.ask(&id, question)?.clone());
+            }
+            Ok(Step::Share(question)) => {
+                let id = format!("{} {}", asking.who(), answers.len());
                 answers.push(desk.ask(&id, question)?.clone());
             }
             Err(error) => return Ok(Err(error)),

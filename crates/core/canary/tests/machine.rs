@@ -6,6 +6,8 @@
 
 #[path = "look/adoption.rs"]
 mod adoption;
+#[path = "look/asked.rs"]
+mod asked;
 #[path = "look/chats.rs"]
 mod chats;
 #[path = "look/cluster.rs"]

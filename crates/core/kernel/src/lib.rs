@@ -35,6 +35,6 @@ pub use moment::{InvalidMoment, Moment};
 pub use object::{LAST_APPLIED, Malformed, Meta, Object, Owner};
 pub use observed::{Interest, Observed, Refused};
 pub use plan::{Act, Change, Event, EventType, Plan, Precondition, Propagation, Reference, Tolerance, Write};
-pub use planner::{Answer, Answers, Ask, Freeze, Planner, Question};
+pub use planner::{Answer, Answers, Ask, Freeze, Planner, Question, ROUNDS_MAX};
 pub use selector::{Operator, Requirement, Selector};
 pub use weight::Weight;

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::{Act, Call, Interest, Key, Kind, Moment, Object, Observed, Plan, Reply};
 
+/// Rounds of questions that are answered in one pass; a planner that asks on is frozen ([`Freeze::Endless`]). One that asks the
+/// cluster needs one, perhaps two; one that asks others, each only if the one before has agreed, needs one for each web hook of a
+/// person's list, and some for each metric. Who accepts such lists keeps them shorter than this.
+pub const ROUNDS_MAX: u32 = 2048;
+
 /// Plans for all objects of one kind. Pure: equal arguments give equal results, and a planner holds settings only.
 pub trait Planner: Send + Sync {
     /// The kind of object that is planned for.

@@ -55,7 +55,7 @@ impl Server {
                 Ok(Step::Ask(Question::Call(call))) => {
                     answers.push(self.http.call(call).await.map_or_else(Answer::Failed, Answer::Reply));
                 }
-                Ok(Step::Ask(other)) => bail!("{other:?}"),
+                Ok(Step::Ask(other) | Step::Share(other)) => bail!("{other:?}"),
             }
         }
     }

@@ -26,6 +26,6 @@ pub use provider::*;
 pub use routing::*;
 pub use service::*;
 pub use status::*;
-pub use validate::{Rules, doubts, validate, validate_alert_provider, validate_metric_template};
+pub use validate::{ASKED_MAX, Rules, doubts, validate, validate_alert_provider, validate_metric_template};
 pub use variant::*;
 pub use words::*;

@@ -20,8 +20,6 @@ use crate::{servers::Servers, world::World};
 const LEAVE: Duration = Duration::from_secs(5);
 /// Passes that may follow each other at one moment.
 const PASSES_MAX: usize = 12;
-/// Questions that may follow each other in one pass.
-const ROUNDS_MAX: usize = 50;
 /// The age at which an answer is none.
 const REPLIES_AGE_MAX: Duration = Duration::from_mins(10);
 /// Where events are told.
@@ -88,7 +86,11 @@ impl Cluster {
     pub(crate) fn new(world: World) -> Self {
         let chat = Recipient::new(ChatKind::Slack, "http://127.0.0.1:19190/slack").unwrap();
         let chat = Some(chat.with_names("general", "flagger").unwrap());
-        let settings = Settings { event_webhook: LISTENER.to_owned(), chat, ..Settings::default() };
+        Self::with(world, Settings { event_webhook: LISTENER.to_owned(), chat, ..Settings::default() })
+    }
+
+    /// The same under a controller with other settings.
+    pub(crate) fn with(world: World, settings: Settings) -> Self {
         let mut cluster = Self {
             world,
             servers: Servers::new(),
@@ -204,7 +206,7 @@ impl Cluster {
             self.replies.drain(..).filter(|(at, _)| now.saturating_since(*at) < REPLIES_AGE_MAX).collect();
         observed.replies = given.iter().map(|(_, heard)| heard.clone()).collect();
         let mut answers = Answers::new();
-        let mut rounds = 0..ROUNDS_MAX;
+        let mut rounds = 0..serin_kernel::ROUNDS_MAX;
         let act = loop {
             assert!(rounds.next().is_some(), "questions without end");
             match self.planner.plan(&observed, &answers, self.now) {

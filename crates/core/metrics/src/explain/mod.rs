@@ -31,6 +31,8 @@ const QUESTION_MAX: usize = 6 << 10;
 /// How many values of a label are looked at, and how many series.
 const VALUES_MAX: usize = 100;
 const WHOLE_MAX: usize = 20;
+/// Questions of one explanation: how many series there are, and what they are called or labelled.
+pub const QUESTIONS_MAX: usize = 2;
 /// How far back a metric counts as there, in seconds.
 const NAMES_SECONDS: i64 = 3600;
 /// The labels of ours in the answer: which selector, and which of its labels is left out.

@@ -218,7 +218,7 @@ impl Store {
             match step_of(query, &texts) {
                 Step::Done(sentence) => return sentence.unwrap(),
                 Step::Ask(Question::Call(call)) => bodies.push(self.answer(&call)),
-                Step::Ask(other) => panic!("{other:?}"),
+                Step::Ask(other) | Step::Share(other) => panic!("{other:?}"),
             }
             assert!(bodies.len() <= 2, "{bodies:?}");
         }

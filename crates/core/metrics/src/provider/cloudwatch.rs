@@ -91,14 +91,14 @@ fn keys(inquiry: &Inquiry<'_>, talk: &mut Talk<'_>) -> Result<Keys, Stop> {
             header(&mut call, "Content-Type", "application/x-www-form-urlencoded");
             header(&mut call, "Accept", "application/json");
             call.body = query.into();
-            Ok(given(talk.body(call)?)?)
+            Ok(given(talk.credentials(call)?)?)
         }
         Some(Amazon::Agent { url, token }) => {
             let mut call = call(Method::Get, url.clone());
             if let Some(token) = token {
                 header(&mut call, "Authorization", talk.token(token)?);
             }
-            Ok(given(talk.body(call)?)?)
+            Ok(given(talk.credentials(call)?)?)
         }
         Some(Amazon::Machine { url }) => of_machine(url, talk),
     }
@@ -115,7 +115,7 @@ fn of_machine(url: &str, talk: &mut Talk<'_>) -> Result<Keys, Stop> {
     let mut first = at(Method::Put, "latest/api/token");
     header(&mut first, "X-aws-ec2-metadata-token-ttl-seconds", "60");
     // What is no machine of Amazon's, or does not let pods ask, does not answer this one.
-    let token = talk.body(first).map_err(|stop| match stop {
+    let token = talk.credentials(first).map_err(|stop| match stop {
         Stop::Wrong(why) => {
             let remedy = format!(
                 "this controller has no credentials for Amazon, and its machine gives none ({why}): give its service \
@@ -123,12 +123,12 @@ fn of_machine(url: &str, talk: &mut Talk<'_>) -> Result<Keys, Stop> {
             );
             Stop::Wrong(Error::field("spec.provider.type", remedy))
         }
-        ask @ Stop::Ask(_) => ask,
+        ask => ask,
     })?;
     let mut with_token = |path: &str| {
         let mut call = at(Method::Get, path);
         header(&mut call, "X-aws-ec2-metadata-token", token);
-        talk.body(call)
+        talk.credentials(call)
     };
     let role = with_token(roles)?.lines().next().unwrap_or_default().trim();
     if role.is_empty() || role.contains(['/', '?', '#', '%', ' ']) {

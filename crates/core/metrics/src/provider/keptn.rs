@@ -18,6 +18,8 @@ const METRICS: [Kind; 2] = [
 const VERSIONS_OF_ANALYSIS: [&str; 2] = ["v1", "v1beta1"];
 /// How long an analysis may take, in watches of a second each.
 const WATCHES_MAX: usize = 10;
+/// The longest story: a token, the Analysis in each version, its watches, and its end.
+pub(super) const QUESTIONS_MAX: usize = 1 + VERSIONS_OF_ANALYSIS.len() + WATCHES_MAX + 1;
 
 pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Sample>, Error> {
     let query = inquiry.query.trim().to_lowercase();

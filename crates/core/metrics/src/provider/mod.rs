@@ -129,12 +129,18 @@ pub struct Cluster {
     pub token: Token,
 }
 
+/// Questions of one inquiry at most: no other talk is as long as Keptn's.
+pub const QUESTIONS_MAX: usize = keptn::QUESTIONS_MAX;
+
 /// What comes next.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Step<T> {
     /// This is asked; its answer is added to the answers.
     Ask(Question),
+    /// The same, and the answer is good for all that ask a provider of this kind and region with this Secret in one look:
+    /// credentials, which come before what they are for.
+    Share(Question),
     /// That is all.
     Done(T),
 }

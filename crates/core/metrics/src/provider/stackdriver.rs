@@ -21,6 +21,7 @@ const TOKEN_SECONDS: i64 = 600;
 pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<Sample>, Error> {
     match asked(inquiry, answers, inquiry.query)? {
         Step::Ask(question) => Ok(Step::Ask(question)),
+        Step::Share(question) => Ok(Step::Share(question)),
         Step::Done(()) => match reply(answers, 1)? {
             None => Err(Error::Unanswered("there is no answer".to_owned())),
             Some(reply) => read(accepted(reply)?).map(Step::Done),
@@ -32,6 +33,7 @@ pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<
 pub(super) fn online(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<()>, Error> {
     match asked(inquiry, answers, "")? {
         Step::Ask(question) => Ok(Step::Ask(question)),
+        Step::Share(question) => Ok(Step::Share(question)),
         Step::Done(()) => match reply(answers, 1)? {
             Some(reply) if reply.status == 400 => Ok(Step::Done(())),
             Some(reply) => Err(refusal(reply)),
@@ -48,7 +50,7 @@ fn asked(inquiry: &Inquiry<'_>, answers: &[Answer], query: &str) -> Result<Step<
         return Err(Error::field("Secret, project", "it is no project of Google Cloud: write its id"));
     }
     let Some(token) = reply(answers, 0)? else {
-        return Ok(Step::Ask(Question::Call(for_token(inquiry)?)));
+        return Ok(Step::Share(Question::Call(for_token(inquiry)?)));
     };
     let token = parsed(accepted(token)?)?;
     let Some(token) = token["access_token"].as_str() else {

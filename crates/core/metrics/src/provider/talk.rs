@@ -21,6 +21,8 @@ pub(super) struct Talk<'a> {
 pub(super) enum Stop {
     /// This has to be answered first.
     Ask(Box<Question>),
+    /// This too, and the answer is good for whoever asks the same provider.
+    Share(Box<Question>),
     /// It cannot.
     Wrong(Error),
 }
@@ -39,13 +41,14 @@ pub(super) fn tell<'a, T>(
     match story(&mut Talk { answers, next: 0 }) {
         Ok(done) => Ok(Step::Done(done)),
         Err(Stop::Ask(question)) => Ok(Step::Ask(*question)),
+        Err(Stop::Share(question)) => Ok(Step::Share(*question)),
         Err(Stop::Wrong(error)) => Err(error),
     }
 }
 
 impl<'a> Talk<'a> {
-    fn ask(&mut self, question: Question) -> Result<&'a Answer, Stop> {
-        let answer = self.answers.get(self.next).ok_or_else(|| Stop::Ask(Box::new(question)))?;
+    fn ask(&mut self, question: Question, stop: fn(Box<Question>) -> Stop) -> Result<&'a Answer, Stop> {
+        let answer = self.answers.get(self.next).ok_or_else(|| stop(Box::new(question)))?;
         self.next += 1;
         match answer {
             Answer::Failed(why) => Err(Error::Unanswered(excerpt(why)).into()),
@@ -55,10 +58,7 @@ impl<'a> Talk<'a> {
 
     /// What a server answers, be it a refusal.
     pub(super) fn call(&mut self, call: Call) -> Result<&'a Reply, Stop> {
-        match self.ask(Question::Call(call))? {
-            Answer::Reply(reply) => Ok(reply),
-            _ => Err(Error::Unanswered("a call has no answer of a server".to_owned()).into()),
-        }
+        replied(self.ask(Question::Call(call), Stop::Ask)?)
     }
 
     /// The body of an answer that is no refusal.
@@ -66,9 +66,14 @@ impl<'a> Talk<'a> {
         Ok(accepted(self.call(call)?)?)
     }
 
+    /// The same of a server that gives credentials.
+    pub(super) fn credentials(&mut self, call: Call) -> Result<&'a str, Stop> {
+        Ok(accepted(replied(self.ask(Question::Call(call), Stop::Share)?)?)?)
+    }
+
     /// An object of the cluster, if it is there.
     pub(super) fn object(&mut self, key: serin_kernel::Key) -> Result<Option<&'a Object>, Stop> {
-        match self.ask(Question::Read(key))? {
+        match self.ask(Question::Read(key), Stop::Ask)? {
             Answer::Object(object) => Ok(object.as_ref()),
             _ => Err(Error::Unanswered("an object was answered with something else".to_owned()).into()),
         }
@@ -78,10 +83,17 @@ impl<'a> Talk<'a> {
     pub(super) fn token(&mut self, token: &Token) -> Result<String, Stop> {
         match token {
             Token::Text(text) => Ok(text.trim().to_owned()),
-            Token::File(path) => match self.ask(Question::File(path.clone()))? {
+            Token::File(path) => match self.ask(Question::File(path.clone()), Stop::Share)? {
                 Answer::Text(text) => Ok(text.trim().to_owned()),
                 _ => Err(Error::Unanswered("a file was answered with something else".to_owned()).into()),
             },
         }
+    }
+}
+
+fn replied(answer: &Answer) -> Result<&Reply, Stop> {
+    match answer {
+        Answer::Reply(reply) => Ok(reply),
+        _ => Err(Error::Unanswered("a call has no answer of a server".to_owned()).into()),
     }
 }

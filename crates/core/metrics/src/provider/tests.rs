@@ -55,7 +55,7 @@ fn step(provider: &MetricTemplateProvider, query: &str, answers: &[Answer]) -> R
 
 fn asked(step: Result<Step<Sample>, Error>) -> Call {
     match step {
-        Ok(Step::Ask(Question::Call(call))) => call,
+        Ok(Step::Ask(Question::Call(call)) | Step::Share(Question::Call(call))) => call,
         other => panic!("{other:?}"),
     }
 }
@@ -400,7 +400,7 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
         now: Moment::EPOCH,
     };
     let file = Question::File("/var/token".into());
-    assert_eq!(measure(&inquiry, &[]), Ok(Step::Ask(file)), "it is renewed in place");
+    assert_eq!(measure(&inquiry, &[]), Ok(Step::Share(file)), "it is renewed in place");
     let token = Answer::Text("t\n".into());
     let first = asked(measure(&inquiry, std::slice::from_ref(&token)));
     assert_eq!(first.url, "https://sts.eu-central-1.amazonaws.com/");
@@ -483,7 +483,10 @@ fn whether_a_server_is_there_is_asked_of_each() {
             interval: "1m",
             now: Moment::EPOCH,
         };
-        let Ok(Step::Ask(Question::Call(call))) = online(&inquiry, &[]) else { panic!("{kind}") };
+        let Ok(Step::Ask(Question::Call(call)) | Step::Share(Question::Call(call))) = online(&inquiry, &[])
+        else {
+            panic!("{kind}")
+        };
         assert!(call.url.contains(path), "{kind}: {}", call.url);
         assert_eq!(online(&inquiry, &[replied(200, good)]), Ok(Step::Done(())), "{kind}");
         assert!(online(&inquiry, &[replied(403, "no")]).is_err(), "{kind}");
@@ -549,7 +552,7 @@ proptest! {
 
     #[test]
     fn no_query_makes_it_panic_or_leave_the_server(kind in prop::sample::select(&KINDS[..]), query in ".{0,60}") {
-        if let Ok(Step::Ask(Question::Call(call))) = step(&provider(kind, "http://m:1/p"), &query, &[]) {
+        if let Ok(Step::Ask(Question::Call(call)) | Step::Share(Question::Call(call))) = step(&provider(kind, "http://m:1/p"), &query, &[]) {
             prop_assert!(call.url.starts_with("http://m:1/p/"), "{}", call.url);
         }
     }

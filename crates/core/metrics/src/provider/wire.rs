@@ -23,7 +23,7 @@ fn measured(
         match measure(&inquiry, &answers) {
             Ok(Step::Done(sample)) => return (Ok(sample), asked),
             Err(error) => return (Err(error), asked),
-            Ok(Step::Ask(question)) => {
+            Ok(Step::Ask(question) | Step::Share(question)) => {
                 answers.push(server(&question));
                 asked.push(question);
             }

@@ -16,7 +16,7 @@ const PATH: &str = "spec.analysis";
 const RETRIES_MAX: i32 = 100;
 
 /// Metrics, or web hooks, of one Canary: all of them are asked one after the other within one look.
-const ASKED_MAX: usize = 100;
+pub const ASKED_MAX: usize = 100;
 
 /// How often something is tried again.
 pub(super) fn count(path: &str, retries: Option<i32>, errors: &mut Errors) {

@@ -9,6 +9,7 @@ mod analysis;
 mod spec;
 mod templates;
 
+pub use analysis::ASKED_MAX;
 pub use templates::{validate_alert_provider, validate_metric_template};
 
 use super::{Canary, Provider};
