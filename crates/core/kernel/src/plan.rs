@@ -13,6 +13,7 @@ use crate::{Ask, Call, Key, Measure, Moment};
 /// The outcome of one pass: questions first, deeds when they are answered.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a plan does nothing until the engine carries it out"]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Plan {
     /// The planner must know more; it is called again with the answers.
     Ask(Vec<Ask>),
