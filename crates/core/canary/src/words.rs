@@ -54,6 +54,9 @@ pub struct Word {
 pub struct Granted {
     /// The revision that it is for.
     pub revision: String,
+    /// A digest of the configuration that it is for; none where that could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configs: Option<String>,
     /// Who has opened a gate, by `type/name` of its hook.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gates: BTreeMap<String, String>,
@@ -97,6 +100,13 @@ impl Granted {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.gates.is_empty() && self.promote.is_none() && self.abort.is_none()
+    }
+
+    /// Whether it is for `revision` with this configuration. What could not be read holds nothing up.
+    #[must_use]
+    pub fn is_for(&self, revision: &str, configs: Option<&str>) -> bool {
+        let is_known = self.configs.as_deref().zip(configs);
+        self.revision == revision && is_known.is_none_or(|(was, is)| was == is)
     }
 
     /// Adds what `more` allows.

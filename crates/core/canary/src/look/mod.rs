@@ -16,7 +16,7 @@ use serin_kernel::{Reading, Weight};
 use serin_traffic::Split;
 
 use crate::{
-    checks,
+    chats, checks,
     desk::{Desk, Halt},
     objects::{Readiness, Target},
     routes::Routes,
@@ -101,11 +101,12 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
         return start::start(desk, &stage);
     }
     let may_restart = matches!(desk.status.phase, Some(Phase::Progressing | Phase::WaitingPromotion));
+    // What was said is for the version that is there: words for one before it are gone by now.
+    if may_restart && desk.granted.abort.is_some() {
+        return abort(desk, &stage);
+    }
     if may_restart && desk.must(news::has_changed(&desk.status, &stage.target))? {
         return start::restart(desk, &stage);
-    }
-    if confirm::is_aborted(desk) {
-        return finish::abort(desk, &stage);
     }
     canary_is_ready(desk, &stage)?;
     if desk.canary.spec.skip_analysis {
@@ -117,6 +118,16 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
         _ if desk.granted.promote.is_some() => finish::promote_by_word(desk, &stage),
         _ => analyse::analyse(desk, &stage),
     }
+}
+
+/// A person has called the run off. A version that has just come never begins: what was called off is what is remembered.
+fn abort(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    if desk.must(news::has_changed(&desk.status, &stage.target))? {
+        chats::begin(desk, &stage.target);
+        news::record(desk, &stage.target)?;
+    }
+    confirm::is_aborted(desk);
+    finish::abort(desk, stage)
 }
 
 /// Whether a run is under way, so that it needs no start.

@@ -3,7 +3,7 @@
 use serin_api::flagger::{CanaryPhase as Phase, HookKind, Severity};
 use serin_traffic::Split;
 
-use super::{Stage, confirm, is_running, news, words};
+use super::{Stage, confirm, is_running, news};
 use crate::{
     chats,
     desk::{Desk, Halt},
@@ -70,8 +70,6 @@ pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
 
 /// Begins a run anew, because there is a newer version.
 pub(super) fn restart(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
-    // Before anything else: what was said is not for this version, also when only its configuration differs.
-    words::forget(desk);
     chats::begin(desk, &stage.target);
     desk.normal(format!("New revision detected! Restarting analysis for {}", desk.target()));
     desk.tell_variant();

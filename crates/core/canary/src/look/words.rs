@@ -18,10 +18,16 @@ pub(crate) fn hear(desk: &mut Desk<'_>) {
     let Ok(target) = Target::look(desk.observed, desk.canary, &desk.settings.objects) else { return };
     let revision = target.revision();
     let notes = &desk.observed.object.meta().annotations;
+    if ![WORD, GRANTED].iter().any(|word| notes.contains_key(*word)) {
+        return;
+    }
+    let configs = target.configs().ok().map(|configs| configs.digest());
     let kept = notes.get(GRANTED).and_then(|text| Granted::parse(text));
-    let is_alive = |kept: &Granted| kept.revision == revision && words::has_run(desk.status.phase);
+    let is_alive =
+        |kept: &Granted| kept.is_for(&revision, configs.as_deref()) && words::has_run(desk.status.phase);
     desk.granted =
         kept.filter(is_alive).unwrap_or_else(|| Granted { revision: revision.clone(), ..Granted::default() });
+    desk.granted.configs = configs.or(desk.granted.configs.take());
     if let Some(text) = notes.get(WORD) {
         take(desk, text, &revision);
     }
@@ -58,7 +64,7 @@ fn take(desk: &mut Desk<'_>, text: &str, revision: &str) {
     }
 }
 
-/// Forgets what was allowed: it was for a run that is over, or not for the version that is to come.
+/// Forgets what was allowed: it was for a run that is over.
 pub(crate) fn forget(desk: &mut Desk<'_>) {
     if !desk.granted.is_empty() {
         desk.granted = Granted::default();

@@ -183,6 +183,11 @@ impl Configs {
         now.is_some_and(|now| tracked.map_or(!now.is_empty(), |before| *before != now))
     }
 
+    /// All checksums in one word.
+    pub(crate) fn digest(&self) -> String {
+        short(&serde_json::json!(self.checksums()).to_string())
+    }
+
     pub(super) fn is_tracked(&self, kind: Kind, name: &str) -> bool {
         self.names.contains(&(kind, name.to_owned()))
     }

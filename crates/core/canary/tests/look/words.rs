@@ -239,6 +239,84 @@ fn any_number_of_words_is_heard_between_two_looks() {
     is_forgotten(&course.cluster);
 }
 
+/// A look at which a version is seen for the first time hears what was said of that version.
+#[test]
+fn words_for_a_version_that_has_just_come_in_mid_run_are_carried_out() {
+    for refused in [None, Some(0), Some(1), Some(2), Some(3)] {
+        for verb in ["abort", "promote"] {
+            let deeds = [READY, Wait(1), Patch, Deed::Far(20, 2), Wait(2)];
+            let Some(mut course) = course("istio/success", deeds) else { return };
+            let cluster = &mut course.cluster;
+            edit(cluster, "podinfo", |it| it["spec"]["template"]["metadata"]["labels"]["v"] = json!("3"));
+            cluster.refuse = refused.map(|more: usize| cluster.seen.writes + more);
+            let before = told(cluster, "Advance podinfo");
+            say(cluster, verb);
+            cluster.live(Duration::from_secs(40));
+            let last = revision(cluster);
+            let status = cluster.status();
+            assert_eq!(status["lastAppliedSpec"], json!(last), "{verb} {refused:?}");
+            let is_promoted = status["lastPromotedSpec"] == json!(last);
+            assert_eq!(
+                (cluster.phase(), is_promoted),
+                if verb == "abort" { ("Failed", false) } else { ("Succeeded", true) }
+            );
+            let words = if verb == "abort" { "aborted by jane" } else { "called by jane" };
+            assert!(0 < told(cluster, words), "{verb} {refused:?}");
+            assert_eq!(
+                told(cluster, "Advance podinfo"),
+                before,
+                "{verb} {refused:?}: {:#?}",
+                cluster.seen.events
+            );
+            assert_eq!(told(cluster, "Restarting"), usize::from(verb == "promote"), "{verb} {refused:?}");
+            is_forgotten(cluster);
+        }
+    }
+}
+
+#[test]
+fn a_gate_that_is_approved_for_a_version_that_has_just_come_is_open_for_it() {
+    let deeds = [Hook("gate", NO), READY, Wait(1), Patch, Deed::Far(20, 1), Wait(2)];
+    let Some(mut course) = course("istio/gate-promotion", deeds) else { return };
+    let cluster = &mut course.cluster;
+    edit(cluster, "podinfo", |it| it["spec"]["template"]["metadata"]["labels"]["v"] = json!("3"));
+    let revision = revision(cluster);
+    say_for(cluster, &revision, "approve", Some("gate"));
+    course.act(Phase(&["Succeeded"]));
+    assert_eq!(told(&course.cluster, "Restarting"), 1);
+    assert_eq!(course.cluster.servers.asked.get("gate"), None);
+}
+
+/// The configuration belongs to the version: what was said before it changed is not for it, what is said after that is.
+#[test]
+fn a_word_is_for_the_configuration_that_there_is_when_it_is_heard() {
+    let edit_config = |cluster: &mut Cluster| {
+        cluster
+            .world
+            .edit(serin_api::kinds::CONFIG_MAP, "podinfo-config", |it| it["data"]["a"] = json!("other"));
+    };
+    for (is_before, verb, end) in
+        [(true, "promote", "Progressing"), (false, "promote", "Finalising"), (false, "abort", "Failed")]
+    {
+        let deeds = [READY, Wait(1), Patch, Phase(&["Progressing"]), Wait(2)];
+        let Some(mut course) = course("traefik/config-midrun", deeds) else { return };
+        let cluster = &mut course.cluster;
+        if is_before {
+            cluster.pods_take = Duration::from_secs(100);
+            edit(cluster, "podinfo", |it| it["spec"]["template"]["metadata"]["labels"]["v"] = json!("3"));
+            say(cluster, verb);
+            assert!(annotation(cluster, GRANTED).is_string(), "it waits for pods");
+            edit_config(cluster);
+        } else {
+            edit_config(cluster);
+            say(cluster, verb);
+        }
+        cluster.live(Duration::from_secs(12));
+        assert_eq!(cluster.phase(), end, "{is_before} {verb}: {:#?}", cluster.seen.events);
+        assert_eq!(annotation(cluster, GRANTED).is_string(), end == "Finalising", "{is_before} {verb}");
+    }
+}
+
 /// What was granted is of one run: a version that comes in mid-run, or a configuration that changes, is not promoted by it.
 #[test]
 fn a_left_over_never_acts_on_a_later_version() {
