@@ -97,10 +97,12 @@ impl Planner for CanaryPlanner {
             Occasion::Look => {}
             Occasion::Word => {
                 look::words::hear(&mut desk);
+                self.keep(&mut desk, &read.problems, &chosen);
                 return Plan::Act(desk.act());
             }
             Occasion::None => {
                 desk.tell_refused();
+                self.keep(&mut desk, &read.problems, &chosen);
                 return Plan::Act(desk.act());
             }
         }
@@ -111,9 +113,11 @@ impl Planner for CanaryPlanner {
         } else if let Some(why) = self.problem(&read.value, &read.problems, &chosen) {
             status::vary(&mut desk.status, None, now);
             refuse(&mut desk, &why);
+            self.keep(&mut desk, &read.problems, &chosen);
             Ok(())
         } else if let Some(taken) = rivals::taken(&desk) {
             refuse(&mut desk, &taken.text());
+            self.keep(&mut desk, &read.problems, &chosen);
             Ok(())
         } else {
             status::refuse(&mut desk.status, None, now);
@@ -224,6 +228,18 @@ impl CanaryPlanner {
                 && matches!(words::effect(canary, &word), Ok(words::Effect::Now(_)))
         };
         Some(Word::parse(text).is_ok_and(is_now))
+    }
+
+    /// Keeps the Canary for what it gives back when it is deleted, or keeps it no longer, as soon as that is wanted: who deletes
+    /// it does not wait for a look. Before its first look it has nothing to give back. One that cannot be run is not let go.
+    fn keep(&self, desk: &mut Desk<'_>, unread: &[Problem], chosen: &Result<Option<Chosen>, String>) {
+        let is_going = desk.observed.object.meta().deletion_timestamp.is_some();
+        if is_going || desk.status.phase.is_none() || release::is_marked_as_wanted(desk) {
+            return;
+        }
+        if desk.canary.spec.revert_on_deletion || self.problem(desk.canary, unread, chosen).is_none() {
+            release::mark(desk);
+        }
     }
 
     /// Why the Canary cannot be run.

@@ -13,15 +13,22 @@ use crate::{
 /// Keeps a Canary until its target serves again by itself.
 pub(crate) const FINALIZER: &str = "finalizer.flagger.app";
 
+fn is_marked(desk: &Desk<'_>) -> bool {
+    desk.observed.object.meta().finalizers.iter().any(|it| it == FINALIZER)
+}
+
+/// Whether a Canary is kept for that exactly when it wants to be.
+pub(crate) fn is_marked_as_wanted(desk: &Desk<'_>) -> bool {
+    is_marked(desk) == desk.canary.spec.revert_on_deletion
+}
+
 /// Marks a Canary to be kept for that, or no longer.
 pub(crate) fn mark(desk: &mut Desk<'_>) {
-    let finalizers = &desk.observed.object.meta().finalizers;
-    let is_marked = finalizers.iter().any(|it| it == FINALIZER);
-    if is_marked == desk.canary.spec.revert_on_deletion {
+    if is_marked_as_wanted(desk) {
         return;
     }
-    let mut wanted = finalizers.clone();
-    if is_marked {
+    let mut wanted = desk.observed.object.meta().finalizers.clone();
+    if is_marked(desk) {
         wanted.retain(|it| it != FINALIZER);
     } else {
         wanted.push(FINALIZER.to_owned());

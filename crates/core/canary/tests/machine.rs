@@ -14,6 +14,8 @@ mod chats;
 mod cluster;
 #[path = "look/course.rs"]
 mod course;
+#[path = "look/edits.rs"]
+mod edits;
 #[path = "look/explained.rs"]
 mod explained;
 #[path = "look/guard.rs"]
