@@ -50,7 +50,9 @@ pub fn say(observed: &Observed, verb: Verb, gate: Option<&str>, by: &str) -> Res
                 .to_owned(),
         );
     }
-    if let Some(invalid) = canary.status.conditions.iter().find(|it| it.kind == status::INVALID) {
+    // Users are brought back also from a run that cannot go on; whether that is safe the controller knows.
+    let invalid = canary.status.conditions.iter().find(|it| it.kind == status::INVALID);
+    if let Some(invalid) = invalid.filter(|_| verb != Verb::Abort) {
         return Err(format!("it is not run: {}", invalid.message));
     }
     let revision = sight::revision(observed);
@@ -125,19 +127,17 @@ mod tests {
     #[test]
     fn a_word_that_would_do_nothing_is_refused() {
         let none = |_: &mut Value| {};
-        let cases: [(Edit, Verb, &str); 8] = [
+        let invalid: Edit = |it| {
+            it["status"]["conditions"] =
+                json!([{"type": "Invalid", "status": "True", "message": "spec.x: no"}]);
+        };
+        let cases: [(Edit, Verb, &str); 9] = [
             (none, Verb::Promote, ""),
             (none, Verb::Approve, "no gate is waited for"),
             (|it| it["status"]["phase"] = json!("Succeeded"), Verb::Abort, "no new version is on its way"),
             (|it| it["status"]["lastAppliedSpec"] = json!("7c9d6b8f54"), Verb::Abort, "Flagger runs it"),
-            (
-                |it| {
-                    it["status"]["conditions"] =
-                        json!([{"type": "Invalid", "status": "True", "message": "spec.x: no"}]);
-                },
-                Verb::Abort,
-                "it is not run: spec.x: no",
-            ),
+            (invalid, Verb::Promote, "it is not run: spec.x: no"),
+            (invalid, Verb::Abort, ""),
             (
                 |it| it["metadata"]["annotations"] = json!({WORD: "{}"}),
                 Verb::Promote,

@@ -96,7 +96,7 @@ impl Planner for CanaryPlanner {
         match occasion {
             Occasion::Look => {}
             Occasion::Word => {
-                look::words::hear(&mut desk);
+                look::words::hear(&mut desk, None);
                 self.keep(&mut desk, &read.problems, &chosen);
                 return Plan::Act(desk.act());
             }
@@ -108,26 +108,8 @@ impl Planner for CanaryPlanner {
         }
         desk.have_left = have_left;
         desk.tell_refused();
-        let done = if is_going {
-            release::release(&mut desk)
-        } else if let Some(why) = self.problem(&read.value, &read.problems, &chosen) {
-            status::vary(&mut desk.status, None, now);
-            refuse(&mut desk, &why);
-            self.keep(&mut desk, &read.problems, &chosen);
-            Ok(())
-        } else if let Some(taken) = rivals::taken(&desk) {
-            refuse(&mut desk, &taken.text());
-            self.keep(&mut desk, &read.problems, &chosen);
-            Ok(())
-        } else {
-            status::refuse(&mut desk.status, None, now);
-            desk.variant = chosen.unwrap_or_default();
-            let text = desk.variant.as_ref().map(Chosen::condition);
-            status::vary(&mut desk.status, text.as_deref(), now);
-            look::words::hear(&mut desk);
-            release::mark(&mut desk);
-            look::look(&mut desk)
-        };
+        let done =
+            if is_going { release::release(&mut desk) } else { self.look(&mut desk, &read.problems, chosen) };
         match done {
             Err(Halt::Ask(ask)) => Plan::Ask(vec![*ask]),
             Ok(()) | Err(Halt::Over) => {
@@ -155,6 +137,33 @@ impl Planner for CanaryPlanner {
 }
 
 impl CanaryPlanner {
+    /// A look at a Canary that stays.
+    fn look(
+        &self,
+        desk: &mut Desk<'_>,
+        unread: &[Problem],
+        chosen: Result<Option<Chosen>, String>,
+    ) -> Result<(), Halt> {
+        let problem = self.problem(desk.canary, unread, &chosen);
+        if problem.is_some() {
+            status::vary(&mut desk.status, None, desk.now);
+        }
+        let taken = rivals::taken(desk).map(|taken| taken.text());
+        if let Some(why) = problem.as_ref().map(|it| &it.text).or(taken.as_ref()) {
+            refuse(desk, why);
+            self.keep(desk, unread, &chosen);
+            let of_road = problem.as_ref().filter(|it| it.is_of_road).map(|it| it.text.as_str());
+            return look::call_off(desk, taken.as_deref().or(of_road));
+        }
+        status::refuse(&mut desk.status, None, desk.now);
+        desk.variant = chosen.unwrap_or_default();
+        let text = desk.variant.as_ref().map(Chosen::condition);
+        status::vary(&mut desk.status, text.as_deref(), desk.now);
+        look::words::hear(desk, None);
+        release::mark(desk);
+        look::look(desk)
+    }
+
     /// What this pass is made for; the memory goes to the next look when it is a look. `is_pressing` ones do not wait for theirs.
     fn occasion(
         &self,
@@ -220,13 +229,17 @@ impl CanaryPlanner {
         let text = observed.object.meta().annotations.get(words::WORD)?;
         // One that cannot be heard now waits for the next look.
         let target = Target::look(observed, canary, &self.settings.objects).ok()?;
-        if self.problem(canary, &read.problems, chosen).is_some() {
+        let is_invalid = self.problem(canary, &read.problems, chosen).is_some();
+        if is_invalid && !words::is_abort(text) {
             return None;
         }
         let is_now = |word: Word| {
             word.revision == target.revision()
                 && matches!(words::effect(canary, &word), Ok(words::Effect::Now(_)))
         };
+        if is_invalid {
+            return Some(true);
+        }
         Some(Word::parse(text).is_ok_and(is_now))
     }
 
@@ -248,21 +261,34 @@ impl CanaryPlanner {
         canary: &Canary,
         unread: &[Problem],
         chosen: &Result<Option<Chosen>, String>,
-    ) -> Option<String> {
-        let chosen = match chosen {
-            Ok(chosen) => chosen,
-            Err(why) => return Some(why.clone()),
-        };
+    ) -> Option<Bar> {
         let of_status = |problem: &&Problem| problem.path != "status" && !problem.path.starts_with("status.");
-        let unread = unread.iter().filter(of_status).map(ToString::to_string);
+        let unread = unread.iter().filter(of_status).map(|it| (it.path.clone(), it.to_string()));
         let invalid = flagger::validate(canary, self.settings.rules());
-        let all: Vec<String> = unread.chain(invalid.iter().map(ToString::to_string)).collect();
-        let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
+        let invalid = invalid.iter().map(|it| (it.path.clone(), it.to_string()));
+        let of_variant = chosen.as_ref().err().map(|why| ("spec.analysis.".to_owned(), why.clone()));
+        let all: Vec<(String, String)> = of_variant.into_iter().chain(unread).chain(invalid).collect();
+        let is_of_road = all.iter().any(|(path, _)| is_of_road(path));
+        let named = all.iter().take(NAMED_MAX).map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; ");
         let more = all.len().saturating_sub(NAMED_MAX);
         let tail = if 0 < more { format!("; and {more} more") } else { String::new() };
-        let of = chosen.as_ref().and_then(Chosen::blame).map(|it| format!("with {it}: ")).unwrap_or_default();
-        (!all.is_empty()).then(|| format!("{of}{named}{tail}"))
+        let chosen = chosen.as_ref().ok().and_then(Option::as_ref);
+        let of = chosen.and_then(Chosen::blame).map(|it| format!("with {it}: ")).unwrap_or_default();
+        (!all.is_empty()).then(|| Bar { text: format!("{of}{named}{tail}"), is_of_road })
     }
+}
+
+/// Why a Canary cannot be run.
+struct Bar {
+    text: String,
+    /// Whether what leads to its versions is in doubt.
+    is_of_road: bool,
+}
+
+/// Whether the field at `path` says what leads to the versions: all but the course of the analysis does.
+fn is_of_road(path: &str) -> bool {
+    let of_analysis = path.strip_prefix("spec.analysis.");
+    of_analysis.is_none_or(|field| field.starts_with("match") || field.starts_with("sessionAffinity"))
 }
 
 /// Whether nothing is news: in the middle of a run all that changes waits for the next look, but for what a person has said.

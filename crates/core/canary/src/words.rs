@@ -89,6 +89,11 @@ impl Word {
     }
 }
 
+/// Whether an annotation calls a run off.
+pub(crate) fn is_abort(text: &str) -> bool {
+    Word::parse(text).is_ok_and(|word| word.verb == Verb::Abort)
+}
+
 impl Granted {
     /// What an annotation says; nothing when it cannot be read.
     #[must_use]

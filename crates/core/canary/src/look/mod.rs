@@ -20,6 +20,7 @@ use crate::{
     desk::{Desk, Halt},
     objects::{Readiness, Target},
     routes::Routes,
+    words::{GRANTED, WORD, is_abort},
 };
 
 /// What a look has before it once everything is in its place.
@@ -75,28 +76,18 @@ fn advance(desk: &mut Desk<'_>, target: Target<'_>, routes: Routes) -> Result<()
     if !start::is_due(desk, &target)? {
         return Ok(());
     }
-    let live = match routes.split(desk) {
-        Ok(split) => split,
-        Err(why) => return desk.stop(why),
-    };
-    let stage = Stage { target, routes, live };
+    let stage = set_up(desk, target, routes)?;
     let is_carried = carries_the_users(desk, &stage);
     if !is_carried {
         primary_has_pods(desk, &stage.target)?;
     }
-    if desk.memory.is_rolling_back && is_running(desk.status.phase) {
-        // A version that has come meanwhile is no part of what failed, and a refused write has led nobody back.
-        let is_same = !desk.must(news::has_changed(&desk.status, &stage.target))?;
-        if is_same && stage.live.canary == Weight::NONE {
-            desk.why = crate::status::explanation(&desk.status, &desk.canary.spec.target_ref.kind);
-            return finish::take_away(desk, &stage);
-        }
-        desk.memory.is_rolling_back = false;
+    if is_led_back(desk, &stage)? {
+        return finish::take_away(desk, &stage);
     }
     if !desk.canary.spec.skip_analysis && !is_carried {
         primary_is_ready(desk, &stage)?;
     }
-    desk.measure_weights(live);
+    desk.measure_weights(stage.live);
     if !is_running(desk.status.phase) {
         return start::start(desk, &stage);
     }
@@ -128,6 +119,61 @@ fn abort(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     }
     confirm::is_aborted(desk);
     finish::abort(desk, stage)
+}
+
+/// Looks at a Canary that cannot be run. Only one thing is done with it: its users are brought back when a person calls the run
+/// off, unless it is `barred` by what makes that unsafe.
+pub(crate) fn call_off(desk: &mut Desk<'_>, barred: Option<&str>) -> Result<(), Halt> {
+    let notes = &desk.observed.object.meta().annotations;
+    // Any other word waits until it can be run.
+    if !notes.get(WORD).map_or_else(|| notes.contains_key(GRANTED), |text| is_abort(text)) {
+        return Ok(());
+    }
+    let why = barred.map(|why| {
+        format!(
+            "it is not run, and what leads its users may be wrong: {why}. Put that right, then abort again"
+        )
+    });
+    words::hear(desk, why.as_deref());
+    if barred.is_some() || desk.canary.spec.suspend || desk.granted.abort.is_none() {
+        return Ok(());
+    }
+    let target = desk.must(Target::look(desk.observed, desk.canary, &desk.settings.objects))?;
+    let routes = Routes::new(desk, &target);
+    let stage = set_up(desk, target, routes)?;
+    if !carries_the_users(desk, &stage) {
+        primary_has_pods(desk, &stage.target)?;
+    }
+    if is_led_back(desk, &stage)? {
+        return finish::take_away(desk, &stage);
+    }
+    match desk.status.phase {
+        Some(Phase::Waiting) => start::call_off(desk, &stage),
+        Some(Phase::Progressing | Phase::WaitingPromotion) => abort(desk, &stage),
+        _ => Ok(()),
+    }
+}
+
+fn set_up<'a>(desk: &mut Desk<'_>, target: Target<'a>, routes: Routes) -> Result<Stage<'a>, Halt> {
+    match routes.split(desk) {
+        Ok(live) => Ok(Stage { target, routes, live }),
+        Err(why) => desk.stop(why),
+    }
+}
+
+/// Whether the run is being rolled back, and its users have been led back by now.
+fn is_led_back(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<bool, Halt> {
+    if !desk.memory.is_rolling_back || !is_running(desk.status.phase) {
+        return Ok(false);
+    }
+    // A version that has come meanwhile is no part of what failed, and a refused write has led nobody back.
+    let is_same = !desk.must(news::has_changed(&desk.status, &stage.target))?;
+    if is_same && stage.live.canary == Weight::NONE {
+        desk.why = crate::status::explanation(&desk.status, &desk.canary.spec.target_ref.kind);
+        return Ok(true);
+    }
+    desk.memory.is_rolling_back = false;
+    Ok(false)
 }
 
 /// Whether a run is under way, so that it needs no start.

@@ -40,10 +40,7 @@ pub(super) fn is_due(desk: &mut Desk<'_>, target: &Target<'_>) -> Result<bool, H
 pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     chats::begin(desk, &stage.target);
     if confirm::is_aborted(desk) || confirm::is_taken_back(desk)? {
-        news::record(desk, &stage.target)?;
-        desk.reset();
-        desk.enter(Phase::Failed);
-        return Err(Halt::Over);
+        return give_up(desk, stage);
     }
     let asked = desk.status.phase;
     let passed = |desk: &mut Desk<'_>, hook: &serin_api::flagger::CanaryWebhook| {
@@ -66,6 +63,20 @@ pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
     desk.alert(Severity::Info, "New revision detected, progressing canary analysis.", true);
     scale_up(desk, stage);
     begin(desk, stage)
+}
+
+/// A person has called off what waits for its start.
+pub(super) fn call_off(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    chats::begin(desk, &stage.target);
+    if confirm::is_aborted(desk) { give_up(desk, stage) } else { Ok(()) }
+}
+
+/// What waited for its start never begins.
+fn give_up(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
+    news::record(desk, &stage.target)?;
+    desk.reset();
+    desk.enter(Phase::Failed);
+    Err(Halt::Over)
 }
 
 /// Begins a run anew, because there is a newer version.

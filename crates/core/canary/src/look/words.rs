@@ -12,8 +12,8 @@ use crate::{
 /// Hears the word that waits, if there is one, and knows what words allow in this run.
 ///
 /// What comes of it is written first and only over the Canary that was seen: a word is used once, also when the rest of the look
-/// is not carried out, and one that is said meanwhile is not lost.
-pub(crate) fn hear(desk: &mut Desk<'_>) {
+/// is not carried out, and one that is said meanwhile is not lost. With a reason why nothing can be done, that is said.
+pub(crate) fn hear(desk: &mut Desk<'_>, barred: Option<&str>) {
     // Without a target nobody knows which revision that is.
     let Ok(target) = Target::look(desk.observed, desk.canary, &desk.settings.objects) else { return };
     let revision = target.revision();
@@ -29,12 +29,12 @@ pub(crate) fn hear(desk: &mut Desk<'_>) {
         kept.filter(is_alive).unwrap_or_else(|| Granted { revision: revision.clone(), ..Granted::default() });
     desk.granted.configs = configs.or(desk.granted.configs.take());
     if let Some(text) = notes.get(WORD) {
-        take(desk, text, &revision);
+        take(desk, text, (&revision, barred));
     }
     note(desk);
 }
 
-fn take(desk: &mut Desk<'_>, text: &str, revision: &str) {
+fn take(desk: &mut Desk<'_>, text: &str, (revision, barred): (&str, Option<&str>)) {
     let word = match Word::parse(text) {
         Ok(word) => word,
         Err(why) => return desk.warning(format!("Ignoring a word for {}: {why}", desk.called())),
@@ -52,7 +52,9 @@ fn take(desk: &mut Desk<'_>, text: &str, revision: &str) {
         );
         return desk.warning(text);
     }
-    match words::effect(desk.canary, &word) {
+    let effect = words::effect(desk.canary, &word);
+    let effect = effect.and_then(|effect| barred.map_or(Ok(effect), |why| Err(why.to_owned())));
+    match effect {
         Err(why) => desk.warning(format!("Ignoring {what} of {called} {by}: {why}")),
         Ok(Effect::Now(granted)) => desk.granted.add(granted),
         Ok(Effect::Later(granted)) => {

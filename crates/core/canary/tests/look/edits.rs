@@ -69,3 +69,83 @@ fn one_that_cannot_be_run_is_kept_and_not_let_go() {
     cluster.live(Duration::from_mins(3));
     assert!(is_kept(&cluster), "what cannot be read asks for nothing");
 }
+
+/// The brake works also where the run cannot go on.
+#[test]
+fn an_abort_brings_users_back_from_a_run_whose_course_has_become_wrong() {
+    let wrong: [(&str, Value); 4] = [
+        ("/spec/analysis/stepWeight", json!(0)),
+        ("/spec/analysis/interval", json!("0s")),
+        ("/spec/analysis/threshold", json!("many")),
+        ("/metadata/annotations", json!({"serin.dev/analysis-variants": "staging"})),
+    ];
+    for (place, value) in wrong {
+        let mut cluster = at_rest();
+        release(&mut cluster);
+        let (parent, field) = place.rsplit_once('/').unwrap();
+        cluster.world.canary.pointer_mut(parent).unwrap()[field] = value;
+        cluster.live(Duration::from_mins(2));
+        let weights = cluster.seen.routes.values().next().unwrap().last().unwrap().clone();
+        assert!(weights.contains("canary:30"), "{place}: it stands still: {weights}");
+        let now = cluster.now;
+        say(&mut cluster, "abort");
+        let weights = cluster.seen.routes.values().next().unwrap().last().unwrap().clone();
+        assert_eq!(
+            (weights.as_str(), cluster.now),
+            ("podinfo-primary:100 podinfo-canary:0", now),
+            "{place}: at once"
+        );
+        cluster.live(Duration::from_secs(6));
+        assert_eq!(cluster.phase(), "Failed", "{place}: {:#?}", cluster.seen.events);
+        assert_eq!(told(&cluster, "Rolling back podinfo.test aborted by jane"), 1, "{place}");
+        assert_eq!(cluster.world.get(kinds::DEPLOYMENT, "podinfo")["spec"]["replicas"], 0, "{place}");
+        let events = cluster.seen.events.len();
+        cluster.live(Duration::from_mins(5));
+        assert_eq!((cluster.phase(), cluster.seen.events.len()), ("Failed", events), "{place} stays so");
+    }
+}
+
+#[test]
+fn where_the_road_itself_is_wrong_an_abort_says_what_to_put_right() {
+    for (place, value) in
+        [("/spec/service/port", json!("http")), ("/spec/analysis/match", json!([{"headers": 7}]))]
+    {
+        let mut cluster = at_rest();
+        release(&mut cluster);
+        let (parent, field) = place.rsplit_once('/').unwrap();
+        let before = std::mem::replace(&mut cluster.world.canary.pointer_mut(parent).unwrap()[field], value);
+        // That the course cannot be told either makes the road no safer.
+        cluster.world.canary["metadata"]["annotations"] = json!({"serin.dev/analysis-variants": "staging"});
+        cluster.live(Duration::from_mins(2));
+        say(&mut cluster, "abort");
+        assert!(
+            cluster.world.canary["metadata"]["annotations"]["serin.dev/canary-word"].is_null(),
+            "{place}"
+        );
+        let path = place.replace('/', ".");
+        let is_named = |event: &&String| {
+            event.contains("may be wrong: ") && event.contains(path.trim_start_matches('.'))
+        };
+        let named = cluster.seen.events.iter().filter(is_named).count();
+        assert_eq!(named, 1, "{place}: {:#?}", cluster.seen.events);
+        cluster.live(Duration::from_mins(2));
+        assert_eq!(cluster.phase(), "Progressing", "{place}");
+        cluster.world.canary.pointer_mut(parent).unwrap()[field] = before;
+        say(&mut cluster, "abort");
+        cluster.live(Duration::from_secs(6));
+        assert_eq!(cluster.phase(), "Failed", "{place}: {:#?}", cluster.seen.events);
+    }
+}
+
+fn say(cluster: &mut Cluster, verb: &str) {
+    let revision = cluster.world.ask(|target| target.revision()).unwrap();
+    let word = json!({"word": verb, "revision": revision, "by": "jane"}).to_string();
+    if cluster.world.canary["metadata"]["annotations"].is_null() {
+        cluster.world.canary["metadata"]["annotations"] = json!({});
+    }
+    edit(cluster, |it| it["metadata"]["annotations"]["serin.dev/canary-word"] = json!(word));
+}
+
+fn told(cluster: &Cluster, words: &str) -> usize {
+    cluster.seen.events.iter().filter(|event| event.contains(words)).count()
+}
