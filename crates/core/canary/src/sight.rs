@@ -2,9 +2,12 @@
 //!
 //! Property: no configuration and no Secret is looked at, so that whoever may see workloads and routes may use it.
 
-use serin_api::{flagger::Canary, lenient};
+use serin_api::{
+    flagger::{Canary, PRIMARY_SUFFIX},
+    lenient,
+};
 use serin_kernel::{Key, Object, Observed};
-use serin_traffic::{Split, front::Selector};
+use serin_traffic::{Provider, Split, front::Selector};
 
 use crate::{front, objects, settings::Settings};
 
@@ -37,7 +40,7 @@ pub fn routes(object: &Object, settings: &Settings) -> Vec<Key> {
     front::provider(canary.spec.provider(&settings.mesh_provider)).keys(&front)
 }
 
-/// How the router's objects split the traffic.
+/// How the router's objects split the traffic; without a router, where the Service leads.
 ///
 /// # Errors
 /// There are none, or they cannot be read.
@@ -45,11 +48,25 @@ pub fn live(observed: &Observed, settings: &Settings) -> Result<Split, String> {
     let canary = lenient::<Canary>(observed.object.value()).value;
     let front = front::front(&canary, observed.object.meta(), settings, Selector::default());
     let provider = front::provider(canary.spec.provider(&settings.mesh_provider));
+    if provider == Provider::Kubernetes {
+        return served(&canary, observed);
+    }
     let keys = provider.keys(&front);
     if !keys.is_empty() && !keys.iter().any(|key| observed.get(key).is_some()) {
         return Err("there are no routes yet".to_owned());
     }
     provider.routes(&front, observed).map_err(|error| error.to_string())
+}
+
+/// Which version the Service leads to: it knows nothing between all and none.
+fn served(canary: &Canary, observed: &Observed) -> Result<Split, String> {
+    let namespace = &canary.metadata.namespace;
+    let service = observed.get(&serin_api::kinds::SERVICE.key(namespace.clone(), canary.apex_name()));
+    let service = service.ok_or_else(|| "the Service is not there".to_owned())?.value();
+    let selector = service.pointer("/spec/selector").and_then(serde_json::Value::as_object);
+    let values = selector.into_iter().flatten().filter_map(|(_, value)| value.as_str());
+    let is_primary = values.into_iter().any(|value| value.ends_with(PRIMARY_SUFFIX));
+    Ok(if is_primary { Split::PRIMARY } else { Split::new(0, 100) })
 }
 
 /// The revision that the target is at; none when it is not there.
@@ -58,4 +75,34 @@ pub fn revision(observed: &Observed) -> Option<String> {
     let canary = lenient::<Canary>(observed.object.value()).value;
     let labels = objects::ObjectSettings::default();
     objects::Target::revision_of(observed, &canary, &labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serin_api::kinds;
+    use serin_kernel::Object;
+
+    use super::*;
+
+    #[test]
+    fn without_a_router_users_are_where_the_service_leads_however_far_the_run_is() {
+        let canary = json!({
+            "metadata": {"name": "web", "namespace": "n"},
+            "spec": {"provider": "kubernetes", "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+            "status": {"phase": "Progressing", "iterations": 3},
+        });
+        for (selector, expected) in [
+            (Some("web-primary"), Ok(Split::PRIMARY)),
+            (Some("web"), Ok(Split::new(0, 100))),
+            (None, Err("the Service is not there".to_owned())),
+        ] {
+            let service = selector.map(|app| {
+                let service = json!({"metadata": {"name": "web", "namespace": "n"}, "spec": {"selector": {"app": app}}});
+                Object::new(kinds::SERVICE, &service).unwrap()
+            });
+            let observed = Observed::new(Object::new(kinds::CANARY, &canary).unwrap(), service);
+            assert_eq!(live(&observed, &Settings::default()), expected, "{selector:?}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ pub struct Info {
     pub strategy: &'static str,
     /// The weight that the status tells.
     pub weight: i64,
-    /// Percent at the primary and at the new version by the routes.
+    /// Percent at the primary and at the new version by the routes; where requests are matched, of those that match.
     pub live: Option<(u32, u32)>,
     /// Why that is not known.
     pub live_unknown: Option<String>,
@@ -153,6 +153,7 @@ impl Info {
             Some(Err(why)) => (None, Some(why.clone())),
             None => (None, None),
         };
+        let strategy = canary.spec.strategy().as_str();
         let count = |path: &str| number(object, path).unwrap_or_default();
         let since = |at: Option<i64>| at.map(|at| (snapshot.now - at).max(0));
         Self {
@@ -165,7 +166,7 @@ impl Info {
             message: condition("Promoted"),
             invalid: condition("Invalid"),
             suspended: canary.spec.suspend,
-            strategy: canary.spec.strategy().as_str(),
+            strategy,
             weight: count("/status/canaryWeight"),
             steps: steps(&canary, live.map(|(_, canary)| i64::from(canary))),
             live,
@@ -184,17 +185,26 @@ impl Info {
             parts: snapshot
                 .objects
                 .iter()
-                .map(|part| self::part(part, &canary, live, snapshot.now))
+                .map(|part| self::part(part, &canary, (live, strategy), snapshot.now))
                 .collect(),
             events,
             now: snapshot.now,
         }
     }
 
-    /// Whether a run is under way.
+    /// The phase.
     pub(crate) fn phase(&self) -> Option<Phase> {
         Phase::parse(&self.phase)
     }
+
+    /// Whether only requests that match go to the new version.
+    pub(crate) fn is_matched(&self) -> bool {
+        is_matched(self.strategy, self.live)
+    }
+}
+
+fn is_matched(strategy: &str, live: Option<(u32, u32)>) -> bool {
+    strategy == Strategy::AbTesting.as_str() && live.is_some_and(|(_, canary)| 0 < canary)
 }
 
 /// `1m0s` as people write it.
@@ -310,20 +320,25 @@ fn granted(object: &Value) -> Vec<String> {
     promote.into_iter().chain(abort).collect()
 }
 
-fn part(part: &Value, canary: &Canary, live: Option<(u32, u32)>, now: i64) -> Part {
+fn part(part: &Value, canary: &Canary, (live, strategy): (Option<(u32, u32)>, &str), now: i64) -> Part {
     let (kind, name) = (text(part, "/kind"), text(part, "/metadata/name"));
     let is_workload = ["Deployment", "DaemonSet"].contains(&kind);
     let weight = |weight: Option<u32>| weight.map_or_else(String::new, |weight| format!(", {weight} %"));
+    let is_matched = is_matched(strategy, live);
     let role = if kind == canary.spec.target_ref.kind && name == canary.spec.target_ref.name {
-        format!("target{}", weight(live.map(|(_, canary)| canary)))
+        let of_target = weight(live.map(|(_, canary)| canary));
+        format!("target{}", if is_matched { ", requests that match" } else { &of_target })
     } else if name == canary.primary_name() && kind == canary.spec.target_ref.kind {
-        format!("primary{}", weight(live.map(|(primary, _)| primary)))
+        let of_primary = weight(live.map(|(primary, _)| primary));
+        format!("primary{}", if is_matched { ", all other requests" } else { &of_primary })
     } else if kind == "Service" {
         let selector = part.pointer("/spec/selector").and_then(Value::as_object);
         let pairs = selector.into_iter().flatten();
         let pairs: Vec<String> =
             pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
         format!("leads to {}", pairs.join(","))
+    } else if is_matched {
+        "canary for requests that match, primary for all others".to_owned()
     } else {
         live.map_or_else(String::new, |(primary, canary)| format!("primary {primary} %, canary {canary} %"))
     };

@@ -210,3 +210,41 @@ fn workloads_and_services_are_told_with_their_part() {
     );
     assert!(info.steps.iter().all(|step| !step.done));
 }
+
+#[test]
+fn where_requests_are_matched_no_share_of_all_traffic_is_told() {
+    let trial = |canary: &mut Value| {
+        canary["spec"]["analysis"] =
+            json!({"iterations": 5, "match": [{"headers": {"x-user": {"exact": "insider"}}}]});
+    };
+    let objects =
+        ["podinfo", "podinfo-primary"].map(|name| json!({"kind": "Deployment", "metadata": {"name": name}}));
+    let route = json!({"kind": "VirtualService", "metadata": {"name": "podinfo"}});
+    for (live, why_says, get_says) in [
+        (
+            (0, 100),
+            "; requests that match at the new version, all others at the primary; ",
+            [
+                "  Weight:        requests that match; all others at the primary (by the routes)",
+                "target, requests that match",
+                "primary, all other requests",
+                "canary for requests that match, primary for all others",
+            ],
+        ),
+        (
+            (100, 0),
+            "; 0 % of the traffic at the new version, 100 % at the primary; ",
+            [
+                "  Weight:        0 (primary 100; by the routes)",
+                "target, 0 %",
+                "primary, 100 %",
+                "primary 100 %, canary 0 %",
+            ],
+        ),
+    ] {
+        let objects = objects.iter().chain([&route]).cloned().collect();
+        let info = Info::new(&Snapshot { live: Some(Ok(live)), objects, ..snapshot("Progressing", trial) });
+        holds(&why(&info, "x"), &[why_says]);
+        holds(&details(&info, Paint::Plain), &get_says);
+    }
+}

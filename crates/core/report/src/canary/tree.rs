@@ -84,6 +84,9 @@ fn line(text: &mut String, key: &str, value: &str) {
 
 fn weight(info: &Info) -> String {
     match (&info.live, &info.live_unknown) {
+        (Some(_), _) if info.is_matched() => {
+            "requests that match; all others at the primary (by the routes)".to_owned()
+        }
         (Some((primary, canary)), _) => format!("{canary} (primary {primary}; by the routes)"),
         (None, Some(why)) => format!("{} (by the status; the routes do not tell: {why})", info.weight),
         (None, None) => format!("{} (by the status)", info.weight),

@@ -83,6 +83,9 @@ fn is_judged(phase: Option<Phase>) -> bool {
 
 fn stands(info: &Info) -> String {
     let weight = match info.live {
+        Some(_) if info.is_matched() => {
+            "requests that match at the new version, all others at the primary".to_owned()
+        }
         Some((primary, canary)) => {
             format!("{canary} % of the traffic at the new version, {primary} % at the primary")
         }
