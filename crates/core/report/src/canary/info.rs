@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use serin_api::{
-    flagger::{Canary, CanaryPhase as Phase, HookKind, Strategy, WHOLE},
+    flagger::{Canary, CanaryMetric, CanaryPhase as Phase, HookKind, Strategy, WHOLE},
     lenient,
 };
 use serin_canary::{
@@ -241,14 +241,9 @@ fn steps(canary: &Canary, live: Option<i64>) -> Vec<Step> {
 
 fn metrics(canary: &Canary, events: &[Event]) -> Vec<(String, String)> {
     let all = canary.spec.analysis.iter().flat_map(|analysis| &analysis.metrics);
-    let said = |name: &str| {
-        let words = match name {
-            "request-success-rate" => "success rate ",
-            "request-duration" => "request duration ",
-            name => name,
-        };
+    let said = |metric: &CanaryMetric| {
         let of = |event: &&Event| match news::read(&event.message) {
-            News::Failed(what) => what.starts_with(words) || what.split([' ', ':']).any(|word| word == name),
+            News::Failed(what) => is_about(what, metric, &canary.metadata.namespace),
             _ => false,
         };
         let last = news::of_run(events).iter().rev().find(of);
@@ -258,13 +253,37 @@ fn metrics(canary: &Canary, events: &[Event]) -> Vec<(String, String)> {
         };
         last.map_or_else(|| "no failed check".to_owned(), what)
     };
-    let limits = |metric: &serin_api::flagger::CanaryMetric| {
+    let limits = |metric: &CanaryMetric| {
         let range = metric.threshold_range.clone().unwrap_or_default();
         let max = range.max.or(metric.threshold);
         let texts = [range.min.map(|min| format!(" >= {min}")), max.map(|max| format!(" <= {max}"))];
         texts.into_iter().flatten().collect::<String>()
     };
-    all.map(|metric| (format!("{}{}", metric.name, limits(metric)), said(&metric.name))).collect()
+    all.map(|metric| (format!("{}{}", metric.name, limits(metric)), said(metric))).collect()
+}
+
+/// Whether `what` has failed is `metric`, in a Canary of `namespace`. Not all of Flagger's sentences name it: some name its
+/// template, or that it has none.
+fn is_about(what: &str, metric: &CanaryMetric, namespace: &str) -> bool {
+    let builtin = match metric.name.as_str() {
+        "request-success-rate" => Some("success rate "),
+        "request-duration" => Some("request duration "),
+        _ => None,
+    };
+    if let Some(words) = builtin
+        && (what.starts_with(words) || what.starts_with("Prometheus query failed: "))
+    {
+        return true;
+    }
+    if let Some(rest) = what.strip_prefix("Metric template ") {
+        let named =
+            metric.template_ref.as_ref().map(|it| format!("{}.{} ", it.name, it.namespace(namespace)));
+        return builtin.is_none() && named.is_some_and(|named| rest.starts_with(&named));
+    }
+    if what.ends_with("no usable metrics template and query were configured") {
+        return builtin.is_none() && metric.query.is_empty() && metric.template_ref.is_none();
+    }
+    what.split([' ', ':']).any(|word| word == metric.name)
 }
 
 fn gates(object: &Value, canary: &Canary, events: &[Event]) -> Vec<Gate> {

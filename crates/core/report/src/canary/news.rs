@@ -78,7 +78,7 @@ pub(crate) fn read(message: &str) -> News<'_> {
     if let Some((_, what)) = message.strip_prefix("Halt ").and_then(|rest| rest.split_once(" advancement ")) {
         return News::Failed(what);
     }
-    if message.contains(" query failed") {
+    if message.contains(" query failed") || message.starts_with("Metric template ") {
         return News::Failed(message);
     }
     if let Some((_, why)) = message.strip_prefix("Rolling back ").and_then(|rest| rest.split_once(' ')) {
@@ -168,6 +168,10 @@ mod tests {
                 News::Failed(
                     "no values found for istio metric a probably b.test is not receiving traffic: c",
                 ),
+            ),
+            (
+                "Metric template a.test error: metrictemplates.flagger.app \"a\" not found",
+                News::Failed("Metric template a.test error: metrictemplates.flagger.app \"a\" not found"),
             ),
             ("No values for metric a: label app is \"b\"", News::NoValues("a", "label app is \"b\"")),
             (

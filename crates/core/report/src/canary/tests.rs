@@ -248,3 +248,35 @@ fn where_requests_are_matched_no_share_of_all_traffic_is_told() {
         holds(&details(&info, Paint::Plain), &get_says);
     }
 }
+
+#[test]
+fn a_check_that_fails_for_its_template_is_told_with_its_metric() {
+    let three = |canary: &mut Value| {
+        canary["spec"]["analysis"]["metrics"] = json!([
+            {"name": "request-success-rate"}, {"name": "m", "templateRef": {"name": "nosuch"}},
+            {"name": "n", "templateRef": {"name": "nosuch", "namespace": "shared"}}, {"name": "bare"},
+        ]);
+    };
+    let unusable = "Metric query failed for no usable metrics template and query were configured";
+    for (message, failing) in [
+        ("Metric template nosuch.test error: metrictemplates.flagger.app \"nosuch\" not found", "m"),
+        ("Metric template nosuch.shared secret token error: secrets \"token\" not found", "n"),
+        ("Metric query failed for m: the template calls intervall, which is no function", "m"),
+        (unusable, "bare"),
+        ("Prometheus query failed: running query failed: no route to host", "request-success-rate"),
+    ] {
+        let events = vec![
+            event(1, "Normal", 1, "New revision detected! Scaling up podinfo.test"),
+            event(2, "Warning", 2, message),
+        ];
+        let info = Info::new(&Snapshot { events, ..snapshot("Progressing", three) });
+        let failed: Vec<&str> = info
+            .metrics
+            .iter()
+            .filter(|(_, said)| said.contains("failed: "))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(failed, [failing], "{message}");
+        holds(&why(&info, "x"), &[&format!("  failed, told 2 times: {message}")]);
+    }
+}
