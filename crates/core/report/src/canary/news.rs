@@ -13,7 +13,9 @@ const COMBINED: &str = "(combined from similar events): ";
 pub(crate) struct Event {
     /// When it was told last, in seconds since 1970.
     pub(crate) at: i64,
-    /// How often it was told.
+    /// When it was told first.
+    pub(crate) first: i64,
+    /// How often it was told, in all runs: Kubernetes counts equal ones together for as long as it keeps them.
     pub(crate) count: i64,
     pub(crate) is_warning: bool,
     pub(crate) message: String,
@@ -113,6 +115,7 @@ pub(crate) fn events(canary: &Value, all: &[Value]) -> Vec<Event> {
         let message = text(event, "/message");
         let told = Event {
             at,
+            first: seconds(event, "/firstTimestamp").unwrap_or(at),
             count: number(event, "/count").unwrap_or(1).max(1),
             is_warning: text(event, "/type") == "Warning",
             message: message.strip_prefix(COMBINED).unwrap_or(message).to_owned(),

@@ -280,3 +280,22 @@ fn a_check_that_fails_for_its_template_is_told_with_its_metric() {
         holds(&why(&info, "x"), &[&format!("  failed, told 2 times: {message}")]);
     }
 }
+
+/// Kubernetes counts equal events of all runs together.
+#[test]
+fn what_was_told_in_earlier_runs_is_not_counted_in_this_one() {
+    let text = "Halt podinfo.test advancement success rate 0.00% < 99%";
+    for (first, wanted) in
+        [("2026-01-01T00:02:00Z", ", as in an earlier run"), ("2026-01-01T00:09:01Z", ", told 6 times")]
+    {
+        let mut told = event(5, "Warning", 6, text);
+        told["firstTimestamp"] = json!(first);
+        let begun = event(1, "Normal", 3, "New revision detected! Scaling up podinfo.test");
+        let info = Info::new(&Snapshot { events: vec![begun, told], ..snapshot("Failed", |_| {}) });
+        let text = why(&info, "x");
+        holds(
+            &text,
+            &[&format!("  failed{wanted}: success rate 0.00% < 99%"), &format!("55s ago{wanted}: Halt ")],
+        );
+    }
+}

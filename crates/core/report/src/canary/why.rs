@@ -29,6 +29,7 @@ pub fn why(info: &Info, called: &str) -> String {
         say(format!("It is not run: {}", info.invalid));
     }
     let events = of_run(&info.events);
+    let times = |event: &Event| times(event, events.first());
     if let Some(last) = events.iter().rev().find(|event| !is_noise(event)) {
         let ago = human((info.now - last.at).max(0));
         say(format!("Last decision, {ago} ago{}: {}", times(last), last.message));
@@ -73,8 +74,14 @@ fn is_noise(event: &Event) -> bool {
         || matches!(read(&event.message), News::NoValues(..))
 }
 
-fn times(event: &Event) -> String {
-    if event.count <= 1 { String::new() } else { format!(", told {} times", event.count) }
+/// How often it was told in the run that `begun` begins. Of what was told in an earlier one too, that alone is known.
+fn times(event: &Event, begun: Option<&Event>) -> String {
+    let is_older = begun.is_some_and(|begun| read(&begun.message) == News::Begun && event.first < begun.at);
+    match event.count {
+        ..=1 => String::new(),
+        _ if is_older => ", as in an earlier run".to_owned(),
+        count => format!(", told {count} times"),
+    }
 }
 
 fn is_judged(phase: Option<Phase>) -> bool {
