@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use serin_api::{
-    flagger::{AnalysisVariant, Canary},
+    flagger::{AnalysisVariant, AnalysisVariantSpec, Canary},
     kinds, lenient,
 };
 use serin_kernel::{Interest, Meta, Observed};
@@ -116,6 +116,13 @@ pub(crate) fn lay_over(
         if let Some(unknown) = read.unknown.iter().find(|path| !path.starts_with("status")) {
             return Err(of_variant(format!(
                 "{unknown}: Forbidden: there is no such field: remove or correct it"
+            )));
+        }
+        // Of a field that there is not, the API server keeps nothing.
+        if read.value.spec == AnalysisVariantSpec::default() {
+            return Err(of_variant(format!(
+                "spec: Required value: changes nothing: correct the names of its fields, or write {environment}= for \
+                 spec.analysis as it is"
             )));
         }
         let laid = read.value.spec.laid_over(analysis);

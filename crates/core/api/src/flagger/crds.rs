@@ -1,5 +1,5 @@
 //! The custom resource definitions of Flagger's three kinds: they accept, refuse, default and prune what Flagger's own do;
-//! and that of Serin's own `AnalysisVariant`, which prunes nothing, so that a misspelt field is refused where it is used.
+//! and that of Serin's own `AnalysisVariant`, whose fields are as strict.
 //!
 //! The fields come from the types. What types cannot say is a table here: closed sets, patterns, bounds, defaults, and
 //! which fields are kept where one type serves two places. Numbers that count are `number`, as in Flagger's: a manifest
@@ -103,12 +103,14 @@ pub fn crds() -> Vec<Value> {
 }
 
 fn analysis_variant_facts() -> Vec<Fact> {
-    let open = || json!({ "x-kubernetes-preserve-unknown-fields": true });
+    // Of an empty text nothing is taken.
+    let duration = json!({ "pattern": format!("^$|{DURATION}") });
     vec![
-        ("spec", open()),
-        ("spec.metrics|webhooks|alerts", open()),
-        ("spec.metrics|webhooks|alerts.set[]", open()),
-        ("spec.metrics|webhooks|alerts.set[].thresholdRange|templateRef|providerRef", open()),
+        ("spec.interval", duration.clone()),
+        ("spec.metrics.set[].interval", duration.clone()),
+        ("spec.webhooks.set[].timeout", duration),
+        ("spec.webhooks.set[].type", words_or_none(super::HookKind::ALL)),
+        ("spec.alerts.set[].severity", words_or_none(super::Severity::ALL)),
     ]
 }
 
@@ -400,11 +402,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_variant_keeps_no_field_that_it_does_not_have_and_no_word_that_means_nothing() {
+        let all = crds();
+        let schema = &all.last().unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        assert!(!schema.to_string().contains("preserve-unknown"));
+        let at = |path: &str| schema.pointer(path).unwrap_or_else(|| panic!("{path}"));
+        let spec = "/properties/spec/properties";
+        assert_eq!(at(&format!("{spec}/iterations/type")), "integer");
+        let hook = format!("{spec}/webhooks/properties/set/items/properties");
+        assert_eq!(at(&format!("{hook}/type/enum/1")), "confirm-rollout");
+        assert_eq!(at(&format!("{hook}/url/type")), "string");
+    }
+
+    #[test]
     fn every_fact_is_about_a_field_that_is_there() {
         for (schema, facts) in [
             (Canary::schema(), canary_facts()),
             (MetricTemplate::schema(), metric_template_facts()),
             (AlertProvider::schema(), alert_provider_facts()),
+            (AnalysisVariant::schema(), analysis_variant_facts()),
         ] {
             for (path, _) in facts {
                 let last = path.rsplit('.').next().unwrap_or_default();

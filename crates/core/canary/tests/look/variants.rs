@@ -111,6 +111,7 @@ fn no_run_begins_with_an_analysis_that_cannot_be_told() {
         ("staging", "staging=gone", None, format!("{at}AnalysisVariant gone is not there: create it in namespace test")),
         ("staging", ALL, broken(json!({"webhooks": {"keep": ["laod"]}})), "AnalysisVariant plus-load spec.webhooks.keep[0]: Unsupported value: \"laod\": supported values: \"acceptance\", \"load\"".to_owned()),
         ("staging", ALL, broken(json!({"webhook": {}})), "AnalysisVariant plus-load spec.webhook: Forbidden: there is no such field".to_owned()),
+        ("staging", ALL, Some(json!({"spec": null})), "AnalysisVariant plus-load spec: Required value: changes nothing: ".to_owned()),
         ("staging", ALL, broken(json!({"threshold": "many"})), "AnalysisVariant plus-load spec.threshold: Invalid value: \"many\"".to_owned()),
         ("staging", ALL, broken(json!({"iterations": null, "stepWeights": [20, 10]})), "with AnalysisVariant plus-load: spec.analysis.stepWeights[1]: Invalid value: 10".to_owned()),
     ] {
