@@ -42,7 +42,10 @@ pub fn is_serins(canary: &Canary) -> Option<bool> {
 /// # Errors
 /// It would do nothing: why, as the end of a sentence about the Canary.
 pub fn say(observed: &Observed, verb: Verb, gate: Option<&str>, by: &str) -> Result<Said, String> {
-    let canary = lenient::<Canary>(observed.object.value()).value;
+    let mut canary = lenient::<Canary>(observed.object.value()).value;
+    if let Some(Ok(analysis)) = sight::analysis(observed) {
+        canary.spec.analysis = Some(analysis);
+    }
     if is_serins(&canary) == Some(false) {
         return Err(
             "Flagger runs it, not Serin: status.lastAppliedSpec is a hash of Flagger's, which knows \
@@ -157,6 +160,27 @@ mod tests {
                 Err(why) => assert!(!wanted.is_empty() && why.contains(wanted), "{wanted}: {why}"),
             }
         }
+    }
+
+    #[test]
+    fn a_gate_of_the_variant_that_is_run_can_be_approved() {
+        let with = |is_there: bool| {
+            let observed = observed(|it| {
+                it["metadata"]["annotations"] = json!({"serin.dev/analysis-variants": "staging=more"});
+                it["status"]["conditions"] =
+                    json!([{"type": "AnalysisVariant", "message": "staging: AnalysisVariant more, by x"}]);
+            });
+            let hook = json!({"name": "more", "type": "confirm-promotion", "url": "http://h"});
+            let variant = json!({"metadata": {"name": "more", "namespace": "n"}, "spec": {"webhooks": {"keep": [], "set": [hook]}}});
+            let variant = Object::new(kinds::ANALYSIS_VARIANT, &variant).unwrap();
+            let target = observed.related().next().cloned();
+            let all = target.into_iter().chain(is_there.then_some(variant));
+            Observed::new(observed.object.clone(), all)
+        };
+        let approve =
+            |observed: &Observed, gate: &str| say(observed, Verb::Approve, Some(gate), "jane").is_ok();
+        assert_eq!((approve(&with(true), "more"), approve(&with(true), "gate")), (true, false));
+        assert_eq!((approve(&with(false), "more"), approve(&with(false), "gate")), (false, true));
     }
 
     #[test]

@@ -3,13 +3,17 @@
 //! Property: no configuration and no Secret is looked at, so that whoever may see workloads and routes may use it.
 
 use serin_api::{
-    flagger::{Canary, PRIMARY_SUFFIX},
+    flagger::{Canary, CanaryAnalysis, PRIMARY_SUFFIX},
     lenient,
 };
 use serin_kernel::{Key, Object, Observed};
 use serin_traffic::{Provider, Split, front::Selector};
 
-use crate::{front, objects, settings::Settings};
+use crate::{
+    front, objects,
+    settings::{Environment, Settings},
+    status, variant,
+};
 
 /// The target, its primary and the three Services.
 #[must_use]
@@ -56,6 +60,31 @@ pub fn live(observed: &Observed, settings: &Settings) -> Result<Split, String> {
         return Err("there are no routes yet".to_owned());
     }
     provider.routes(&front, observed).map_err(|error| error.to_string())
+}
+
+/// The variants of the analysis that the Canary names.
+#[must_use]
+pub fn variants(object: &Object) -> Vec<Key> {
+    variant::named(object.meta()).collect()
+}
+
+/// The analysis that its controller has chosen among the `variants`, which its status names; none where there is no choice, or
+/// none was made.
+///
+/// # Errors
+/// It cannot be told what it is, as the variant is not there or does not fit.
+#[must_use]
+pub fn analysis(observed: &Observed) -> Option<Result<CanaryAnalysis, String>> {
+    let mut canary = lenient::<Canary>(observed.object.value()).value;
+    let chosen = canary.status.conditions.iter().find(|condition| condition.kind == status::VARIANT)?;
+    let (environment, _) = chosen.message.split_once(": ")?;
+    if environment == variant::AS_IT_IS {
+        return None;
+    }
+    let environment = Environment::Named(environment.to_owned());
+    let settings = Settings { environment, ..Settings::default() };
+    let laid = variant::lay_over(&mut canary, observed, &settings);
+    Some(laid.map(|_| canary.spec.analysis.unwrap_or_default()))
 }
 
 /// Which version the Service leads to: it knows nothing between all and none.

@@ -14,7 +14,7 @@ pub(crate) const PROMOTED: &str = "Promoted";
 /// The condition that says why a Canary is not run; there only while it is so.
 pub(crate) const INVALID: &str = "Invalid";
 /// The condition that says which analysis is run; there only where there are several.
-const VARIANT: &str = "AnalysisVariant";
+pub(crate) const VARIANT: &str = "AnalysisVariant";
 
 /// What the condition says in `phase`, for a target of `kind`.
 fn meaning(phase: CanaryPhase, kind: &str) -> (&'static str, String) {

@@ -14,7 +14,7 @@ use serin_api::{
     flagger::{AnalysisVariant, AnalysisVariantSpec, Canary},
     kinds, lenient,
 };
-use serin_kernel::{Interest, Meta, Observed};
+use serin_kernel::{Interest, Key, Meta, Observed};
 
 use crate::settings::{Environment, Settings};
 
@@ -22,6 +22,8 @@ use crate::settings::{Environment, Settings};
 pub(crate) const VARIANTS: &str = "serin.dev/analysis-variants";
 /// The label of a namespace that says which environment it is.
 pub(crate) const CHOICE: &str = "serin.dev/analysis-variant";
+/// What is said of an analysis without a variant.
+pub(crate) const AS_IT_IS: &str = "spec.analysis as it is";
 /// Environments that one Canary may tell apart. Companies have some ten; the list is one annotation,
 /// read at every pass, that a person must be able to read too.
 const VARIANTS_MAX: usize = 64;
@@ -58,9 +60,7 @@ impl Chosen {
     }
 
     fn analysis(&self) -> String {
-        self.variant
-            .as_ref()
-            .map_or_else(|| "spec.analysis as it is".to_owned(), |name| format!("AnalysisVariant {name}"))
+        self.variant.as_ref().map_or_else(|| AS_IT_IS.to_owned(), |name| format!("AnalysisVariant {name}"))
     }
 }
 
@@ -71,12 +71,19 @@ pub(crate) fn has_any(meta: &Meta) -> bool {
 
 /// What must be seen to choose.
 pub(crate) fn interests(meta: &Meta, settings: &Settings) -> Vec<Interest> {
-    let Some(text) = meta.annotations.get(VARIANTS) else { return Vec::new() };
-    let named = parse(text).unwrap_or_default().into_values().flatten();
-    let variants = named.map(|name| kinds::ANALYSIS_VARIANT.key(meta.namespace.clone(), name));
+    if !has_any(meta) {
+        return Vec::new();
+    }
     let namespace = Some(kinds::NAMESPACE.key("", meta.namespace.clone()))
         .filter(|_| settings.environment == Environment::OfNamespace);
-    variants.chain(namespace).map(Interest::Named).collect()
+    named(meta).chain(namespace).map(Interest::Named).collect()
+}
+
+/// The variants that a Canary names.
+pub(crate) fn named(meta: &Meta) -> impl Iterator<Item = Key> {
+    let text = meta.annotations.get(VARIANTS);
+    let named = text.and_then(|text| parse(text).ok()).unwrap_or_default().into_values().flatten();
+    named.map(|name| kinds::ANALYSIS_VARIANT.key(meta.namespace.clone(), name))
 }
 
 /// Lays the variant of this environment over the Canary's analysis.

@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use serin_api::{flagger::Canary, kinds::CANARY, lenient};
+use serin_api::{
+    flagger::{Canary, CanaryAnalysis},
+    kinds::CANARY,
+    lenient,
+};
 use serin_canary::{sight, words};
 use serin_kernel::{Object, Weight};
 use serin_report::canary::{self, Info, Listing, Snapshot};
@@ -24,22 +28,31 @@ pub(super) async fn list(session: &Session, everywhere: bool, wide: bool) -> any
         eprintln!("No resources found.");
         return Ok(());
     }
+    let mut all = Vec::new();
+    for canary in canaries {
+        let variants = sight::variants(&Object::new(CANARY, &canary)?);
+        let analysis = sight::analysis(&session.observe(&canary, variants).await?);
+        all.push((canary, analysis));
+    }
     // Which gate is waited for is told by events; they are many, and mostly nobody waits.
-    let is_waiting = |canary: &Value| {
-        let canary = lenient::<Canary>(canary.clone()).value;
+    let is_waiting = |(canary, analysis): &(Value, Option<Result<CanaryAnalysis, String>>)| {
+        let mut canary = lenient::<Canary>(canary.clone()).value;
+        if let Some(Ok(analysis)) = analysis {
+            canary.spec.analysis = Some(analysis.clone());
+        }
         let kind = words::gate_of(canary.status.phase);
         kind.is_some_and(|kind| words::all_gates(&canary).iter().any(|(of, _)| *of == kind))
     };
-    let events = if canaries.iter().any(is_waiting) {
+    let events = if all.iter().any(is_waiting) {
         session.api.list(EVENT, namespace).await.unwrap_or_default()
     } else {
         Vec::new()
     };
-    let info = |canary: Value| {
+    let info = |(canary, analysis): (Value, Option<Result<CanaryAnalysis, String>>)| {
         let (provider, events) = (session.settings.mesh_provider.clone(), events.clone());
-        Info::new(&Snapshot { canary, events, provider, now: now(), ..Snapshot::default() })
+        Info::new(&Snapshot { canary, events, analysis, provider, now: now(), ..Snapshot::default() })
     };
-    let infos: Vec<Info> = canaries.into_iter().map(info).collect();
+    let infos: Vec<Info> = all.into_iter().map(info).collect();
     let listing = Listing { namespace: everywhere, wide };
     output::print(session.format, &infos, &canary::list(&infos, listing))
 }
@@ -54,7 +67,8 @@ async fn look(session: &Session, canary: Value, events: Vec<Value>) -> anyhow::R
             keys.push(key);
         }
     }
-    let observed = session.observe(&canary, keys.clone()).await?;
+    let all = keys.iter().cloned().chain(sight::variants(&object)).collect();
+    let observed = session.observe(&canary, all).await?;
     let percent = |weight: Weight| weight.0;
     let live = sight::live(&observed, &session.settings)
         .map(|split| (percent(split.primary), percent(split.canary)));
@@ -68,6 +82,7 @@ async fn look(session: &Session, canary: Value, events: Vec<Value>) -> anyhow::R
         objects: objects.collect(),
         events,
         live: Some(live),
+        analysis: sight::analysis(&observed),
         revision: sight::revision(&observed),
         provider: session.settings.mesh_provider.clone(),
         now: now(),

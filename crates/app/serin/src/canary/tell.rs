@@ -38,7 +38,8 @@ pub(super) async fn tell(session: &Session, verb: Verb, arguments: &args::Say) -
     let mut tries = 0;
     let (said, written) = loop {
         let canary = session.canary(name).await?;
-        let keys = sight::objects(&lenient::<Canary>(canary.clone()).value).into_iter().take(1).collect();
+        let target = sight::objects(&lenient::<Canary>(canary.clone()).value).into_iter().take(1);
+        let keys = target.chain(sight::variants(&Object::new(CANARY, &canary)?)).collect();
         let observed = session.observe(&canary, keys).await?;
         let said = commands::say(&observed, verb, arguments.gate.as_deref(), &by)
             .map_err(|why| anyhow!("cannot {infinitive} canary \"{name}\": {why}"))?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use serin_api::{
-    flagger::{Canary, CanaryMetric, CanaryPhase as Phase, HookKind, Strategy, WHOLE},
+    flagger::{Canary, CanaryAnalysis, CanaryMetric, CanaryPhase as Phase, HookKind, Strategy, WHOLE},
     lenient,
 };
 use serin_canary::{
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub events: Vec<Value>,
     /// Percent of the traffic at the primary and at the new version, or why that is not known; none when nobody looked.
     pub live: Option<Result<(u32, u32), String>>,
+    /// The analysis that its controller has chosen among several, or why that is not known; none where there is no choice.
+    pub analysis: Option<Result<CanaryAnalysis, String>>,
     /// The revision that the target is at, by Serin's way of hashing.
     pub revision: Option<String>,
     /// What routes the traffic of Canaries that do not say it.
@@ -56,6 +58,10 @@ pub struct Info {
     pub invalid: String,
     /// Whether it is left alone.
     pub suspended: bool,
+    /// Which of several analyses is run, and who has chosen it; empty where there is one.
+    pub variant: String,
+    /// Why it is not known what that analysis is: what is told of steps and metrics is that of `spec.analysis` then.
+    pub variant_unknown: Option<String>,
     /// `canary`, `blue-green` or `ab-testing`.
     pub strategy: &'static str,
     /// The weight that the status tells.
@@ -141,7 +147,10 @@ impl Info {
     #[must_use]
     pub fn new(snapshot: &Snapshot) -> Self {
         let object = &snapshot.canary;
-        let canary = lenient::<Canary>(object.clone()).value;
+        let mut canary = lenient::<Canary>(object.clone()).value;
+        if let Some(Ok(analysis)) = &snapshot.analysis {
+            canary.spec.analysis = Some(analysis.clone());
+        }
         let events = news::events(object, &snapshot.events);
         let condition = |kind: &str| {
             let all = list(object, "/status/conditions");
@@ -166,6 +175,8 @@ impl Info {
             message: condition("Promoted"),
             invalid: condition("Invalid"),
             suspended: canary.spec.suspend,
+            variant: condition("AnalysisVariant"),
+            variant_unknown: snapshot.analysis.as_ref().and_then(|it| it.as_ref().err().cloned()),
             strategy,
             weight: count("/status/canaryWeight"),
             steps: steps(&canary, live.map(|(_, canary)| i64::from(canary))),

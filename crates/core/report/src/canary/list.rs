@@ -16,7 +16,7 @@ pub struct Listing {
 
 const HEADER: [&str; 8] =
     ["NAME", "TARGET", "PROVIDER", "PHASE", "WEIGHT", "FAILED-CHECKS", "WAITS-FOR", "LAST-TRANSITION"];
-const WIDE: [&str; 6] = ["STRATEGY", "INTERVAL", "STEPS", "SUSPENDED", "REVISION", "CONTROLLER"];
+const WIDE: [&str; 7] = ["STRATEGY", "VARIANT", "INTERVAL", "STEPS", "SUSPENDED", "REVISION", "CONTROLLER"];
 
 /// The table of Canaries.
 #[must_use]
@@ -57,6 +57,7 @@ fn more(info: &Info) -> Vec<String> {
     let done = info.steps.iter().filter(|step| step.done).count();
     vec![
         info.strategy.to_owned(),
+        dash(info.variant.split(": ").next().unwrap_or_default().to_owned()),
         info.interval.clone(),
         format!("{done}/{}", info.steps.len()),
         info.suspended.to_string(),

@@ -1,6 +1,7 @@
 //! The screens, for releases in each phase. Data in, text out.
 
 use serde_json::{Value, json};
+use serin_api::flagger::CanaryAnalysis;
 
 use super::*;
 use crate::paint::Paint;
@@ -298,4 +299,38 @@ fn what_was_told_in_earlier_runs_is_not_counted_in_this_one() {
             &[&format!("  failed{wanted}: success rate 0.00% < 99%"), &format!("55s ago{wanted}: Halt ")],
         );
     }
+}
+
+#[test]
+fn a_run_with_a_variant_is_told_with_its_steps_and_metrics() {
+    let chosen = |canary: &mut Value| {
+        let message = "staging: AnalysisVariant short, by the label of the namespace";
+        canary["status"]["conditions"] = json!([{"type": "AnalysisVariant", "message": message}]);
+        canary["status"]["iterations"] = json!(1);
+    };
+    let analysis = CanaryAnalysis { iterations: Some(2), ..CanaryAnalysis::default() };
+    let info = Info::new(&Snapshot { analysis: Some(Ok(analysis)), ..snapshot("Progressing", chosen) });
+    let text = details(&info, Paint::Plain);
+    holds(
+        &text,
+        &[
+            "Analysis:        staging: AnalysisVariant short, by the label",
+            "Strategy:        blue-green",
+            "done 1/2, to come 2/2",
+        ],
+    );
+    assert!(!text.contains("Metrics:") && !text.contains("Gates:"), "they are dropped: {text}");
+    holds(
+        &why(&info, "x"),
+        &["1 of 2 steps done", "Its analysis is that of staging: AnalysisVariant short, by the label"],
+    );
+    let wide = list(&[info], Listing { wide: true, ..Listing::default() });
+    let cells: Vec<&str> = wide.lines().nth(1).unwrap().split_whitespace().skip(8).take(4).collect();
+    assert_eq!(cells, ["blue-green", "staging", "1m", "1/2"], "{wide}");
+    let unknown = Some(Err("AnalysisVariant short is not there".to_owned()));
+    let info = Info::new(&Snapshot { analysis: unknown, ..snapshot("Progressing", chosen) });
+    holds(
+        &why(&info, "x"),
+        &["; what is shown is spec.analysis as it is: AnalysisVariant short is not there"],
+    );
 }

@@ -48,6 +48,9 @@ pub fn details(info: &Info, paint: Paint) -> String {
         line(&mut text, "Controller:", info.controller);
     }
     line(&mut text, "Provider:", &info.provider);
+    for analysis in variant(info) {
+        line(&mut text, "Analysis:", &analysis);
+    }
     line(&mut text, "Strategy:", info.strategy);
     line(&mut text, "  Weight:", &weight(info));
     line(&mut text, "  Steps:", &steps(info));
@@ -80,6 +83,13 @@ pub fn details(info: &Info, paint: Paint) -> String {
 fn line(text: &mut String, key: &str, value: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{key:<17}{value}");
+}
+
+/// Which of several analyses it has.
+pub(super) fn variant(info: &Info) -> Option<String> {
+    let unknown =
+        info.variant_unknown.as_ref().map(|why| format!("; what is shown is spec.analysis as it is: {why}"));
+    (!info.variant.is_empty()).then(|| format!("{}{}", info.variant, unknown.unwrap_or_default()))
 }
 
 fn weight(info: &Info) -> String {

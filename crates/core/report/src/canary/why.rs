@@ -8,6 +8,7 @@ use serin_lang::age::human;
 use super::{
     Info,
     news::{Event, News, of_run, read},
+    tree::variant,
 };
 
 /// Failed checks that are listed.
@@ -27,6 +28,9 @@ pub fn why(info: &Info, called: &str) -> String {
     }
     if !info.invalid.is_empty() {
         say(format!("It is not run: {}", info.invalid));
+    }
+    for variant in variant(info) {
+        say(format!("Its analysis is that of {variant}"));
     }
     let events = of_run(&info.events);
     let times = |event: &Event| times(event, events.first());
