@@ -3,7 +3,7 @@
 //! Property: no configuration and no Secret is looked at, so that whoever may see workloads and routes may use it.
 
 use serin_api::{
-    flagger::{Canary, CanaryAnalysis, PRIMARY_SUFFIX},
+    flagger::{self, Canary, CanaryAnalysis, PRIMARY_SUFFIX, Strategy},
     lenient,
 };
 use serin_kernel::{Key, Object, Observed};
@@ -12,7 +12,7 @@ use serin_traffic::{Provider, Split, front::Selector};
 use crate::{
     front, objects,
     settings::{Environment, Settings},
-    status, variant,
+    status, strategy, variant,
 };
 
 /// The target, its primary and the three Services.
@@ -60,6 +60,12 @@ pub fn live(observed: &Observed, settings: &Settings) -> Result<Split, String> {
         return Err("there are no routes yet".to_owned());
     }
     provider.routes(&front, observed).map_err(|error| error.to_string())
+}
+
+/// The strategy that is run where `provider` routes the traffic, and how many iterations it has.
+#[must_use]
+pub fn course(analysis: &CanaryAnalysis, provider: &str) -> (Strategy, i32) {
+    strategy::course(analysis, flagger::Provider::of(provider) == flagger::Provider::Kubernetes)
 }
 
 /// The variants of the analysis that the Canary names.

@@ -1,9 +1,23 @@
 //! How far a run goes at one look: pure rules on weights and iterations. Source: Flagger's `docs` on deployment
 //! strategies, and its recorded runs.
 
-use serin_api::flagger::{CanaryAnalysis, WHOLE};
+use serin_api::flagger::{CanaryAnalysis, Strategy, WHOLE};
 use serin_kernel::Weight;
 use serin_traffic::Split;
+
+/// Iterations where weights cannot be had and none are said: Flagger's number.
+const ITERATIONS_WITHOUT_WEIGHTS: i32 = 10;
+
+/// The strategy that is run, and how many iterations it has: Services alone (`is_plain`) can neither tell requests apart nor
+/// weigh them.
+pub(crate) fn course(analysis: &CanaryAnalysis, is_plain: bool) -> (Strategy, i32) {
+    let iterations = analysis.iterations();
+    match is_plain {
+        false => (analysis.strategy(), iterations),
+        true if 0 < iterations => (Strategy::BlueGreen, iterations),
+        true => (Strategy::BlueGreen, ITERATIONS_WITHOUT_WEIGHTS),
+    }
+}
 
 /// What the next look at a weighted run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

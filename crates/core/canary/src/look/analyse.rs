@@ -11,9 +11,6 @@ use crate::{
     strategy::{self, Weighted, percent},
 };
 
-/// Iterations where weights cannot be had and none are said: Flagger's number.
-const ITERATIONS_WITHOUT_WEIGHTS: i32 = 10;
-
 /// Judges the new version and takes the run one step on.
 pub(super) fn analyse(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     let Some(analysis) = desk.canary.spec.analysis.as_ref() else { return Ok(()) };
@@ -68,18 +65,16 @@ fn is_yes(desk: &mut Desk<'_>, asked: Result<(), (CanaryWebhook, String)>, what:
 /// The strategy, and how many iterations it has. Services alone can neither tell requests apart nor weigh them.
 fn means(desk: &mut Desk<'_>) -> (Strategy, i32) {
     let Some(analysis) = desk.canary.spec.analysis.as_ref() else { return (Strategy::Canary, 0) };
-    if !is_plain(desk) {
-        return (analysis.strategy(), analysis.iterations());
-    }
-    if !analysis.matches.is_empty() {
+    let is_plain = is_plain(desk);
+    let (strategy, iterations) = strategy::course(analysis, is_plain);
+    if is_plain && !analysis.matches.is_empty() {
         desk.warning("A/B testing is not supported when using the kubernetes provider");
     }
-    if 0 < analysis.iterations() {
-        return (Strategy::BlueGreen, analysis.iterations());
+    if is_plain && analysis.iterations() <= 0 {
+        desk.warning("Progressive traffic is not supported when using the kubernetes provider");
+        desk.warning(format!("Setting canaryAnalysis.iterations: {iterations}"));
     }
-    desk.warning("Progressive traffic is not supported when using the kubernetes provider");
-    desk.warning(format!("Setting canaryAnalysis.iterations: {ITERATIONS_WITHOUT_WEIGHTS}"));
-    (Strategy::BlueGreen, ITERATIONS_WITHOUT_WEIGHTS)
+    (strategy, iterations)
 }
 
 fn by_weight(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {

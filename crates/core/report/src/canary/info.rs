@@ -8,6 +8,7 @@ use serin_api::{
 };
 use serin_canary::{
     commands::is_serins,
+    sight,
     words::{GRANTED, Granted, all_gates, gate_of},
 };
 use serin_lang::duration::GoDuration;
@@ -162,14 +163,16 @@ impl Info {
             Some(Err(why)) => (None, Some(why.clone())),
             None => (None, None),
         };
-        let strategy = canary.spec.strategy().as_str();
+        let provider = canary.spec.provider(&snapshot.provider).to_owned();
+        let (course, iterations) = sight::course(&analysis, &provider);
+        let strategy = course.as_str();
         let count = |path: &str| number(object, path).unwrap_or_default();
         let since = |at: Option<i64>| at.map(|at| (snapshot.now - at).max(0));
         Self {
             name: text(object, "/metadata/name").to_owned(),
             namespace: text(object, "/metadata/namespace").to_owned(),
             target: format!("{}/{}", canary.spec.target_ref.kind, canary.spec.target_ref.name),
-            provider: canary.spec.provider(&snapshot.provider).to_owned(),
+            provider,
             controller: is_serins(&canary).map_or("", |is| if is { "serin" } else { "flagger" }),
             phase: text(object, "/status/phase").to_owned(),
             message: condition("Promoted"),
@@ -179,7 +182,7 @@ impl Info {
             variant_unknown: snapshot.analysis.as_ref().and_then(|it| it.as_ref().err().cloned()),
             strategy,
             weight: count("/status/canaryWeight"),
-            steps: steps(&canary, live.map(|(_, canary)| i64::from(canary))),
+            steps: steps(&canary, (course, iterations), live.map(|(_, canary)| i64::from(canary))),
             live,
             live_unknown,
             failed_checks: count("/status/failedChecks"),
@@ -226,11 +229,11 @@ fn short(duration: GoDuration) -> String {
 }
 
 /// The steps of a run, and how far the present one has got.
-fn steps(canary: &Canary, live: Option<i64>) -> Vec<Step> {
+fn steps(canary: &Canary, (course, iterations): (Strategy, i32), live: Option<i64>) -> Vec<Step> {
     let Some(analysis) = canary.spec.analysis.as_ref() else { return Vec::new() };
-    let (iterations, made) = (analysis.iterations(), canary.status.iterations);
+    let made = canary.status.iterations;
     let is_over = matches!(canary.status.phase, Some(Phase::Promoting | Phase::Finalising));
-    if canary.spec.strategy() != Strategy::Canary {
+    if course != Strategy::Canary {
         let step = |number| Step { name: format!("{number}/{iterations}"), done: is_over || number <= made };
         return (1..=iterations.clamp(0, WHOLE)).map(step).collect();
     }

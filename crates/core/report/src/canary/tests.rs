@@ -334,3 +334,13 @@ fn a_run_with_a_variant_is_told_with_its_steps_and_metrics() {
         &["; what is shown is spec.analysis as it is: AnalysisVariant short is not there"],
     );
 }
+
+#[test]
+fn without_a_router_weights_are_shown_as_the_iterations_that_are_run() {
+    let info = Info::new(&snapshot("Progressing", |canary| {
+        canary["spec"]["provider"] = json!("kubernetes");
+        canary["status"]["iterations"] = json!(2);
+    }));
+    holds(&why(&info, "x"), &["2 of 10 steps done"]);
+    holds(&details(&info, Paint::Plain), &["Strategy:        blue-green", "done 1/10 2/10, to come 3/10"]);
+}
