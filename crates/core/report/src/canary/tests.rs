@@ -185,6 +185,14 @@ fn odd_and_refused_canaries_are_shown_as_far_as_they_go() {
         &["It is suspended", "It is not run: spec.x: no", "kubectl -n test patch canary podinfo"],
     );
     holds(&list(&[info], Listing::default()), &["Invalid"]);
+    let text = why(
+        &Info::new(&snapshot("", |canary| {
+            canary["status"] = json!({"conditions": [{"type": "Invalid", "message": "spec.x: no"}]});
+        })),
+        "x",
+    );
+    holds(&text, &["podinfo.test: it has not begun.", "It is not run: spec.x: no"]);
+    assert!(!text.contains("no controller"), "one has: {text}");
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn stands(info: &Info) -> String {
     let iterations = info.steps.iter().filter(|step| step.done).count();
     let steps = format!("{iterations} of {} steps done", info.steps.len());
     let what = match info.phase() {
+        None if !info.invalid.is_empty() => return "it has not begun.".to_owned(),
         None => return "no controller has looked at it yet.".to_owned(),
         Some(Phase::Initializing) => "its primary is being made",
         Some(Phase::Initialized) => "it waits for its first new version",
