@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use serin_api::{
-    flagger::{Canary, CanaryAnalysis},
+    flagger::{Canary, CanaryAnalysis, CanaryPhase},
     kinds::CANARY,
     lenient,
 };
@@ -34,14 +34,15 @@ pub(super) async fn list(session: &Session, everywhere: bool, wide: bool) -> any
         let analysis = sight::analysis(&session.observe(&canary, variants).await?);
         all.push((canary, analysis));
     }
-    // Which gate is waited for is told by events; they are many, and mostly nobody waits.
+    // Which gate or object is waited for is told by events; they are many, and mostly nobody waits.
     let is_waiting = |(canary, analysis): &(Value, Option<Result<CanaryAnalysis, String>>)| {
         let mut canary = lenient::<Canary>(canary.clone()).value;
         if let Some(Ok(analysis)) = analysis {
             canary.spec.analysis = Some(analysis.clone());
         }
+        let is_begun = !matches!(canary.status.phase, None | Some(CanaryPhase::Initializing));
         let kind = words::gate_of(canary.status.phase);
-        kind.is_some_and(|kind| words::all_gates(&canary).iter().any(|(of, _)| *of == kind))
+        !is_begun || kind.is_some_and(|kind| words::all_gates(&canary).iter().any(|(of, _)| *of == kind))
     };
     let events = if all.iter().any(is_waiting) {
         session.api.list(EVENT, namespace).await.unwrap_or_default()

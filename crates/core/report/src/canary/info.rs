@@ -16,6 +16,9 @@ use serin_lang::duration::GoDuration;
 use super::news::{self, Event, News};
 use crate::lens::{entry, list, number, seconds, text};
 
+/// What is told at each look and was not in so many is true no more.
+const LOOKS: i64 = 3;
+
 /// The objects that one screen is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -89,6 +92,8 @@ pub struct Info {
     pub metrics: Vec<(String, String)>,
     /// The gates.
     pub gates: Vec<Gate>,
+    /// An object that is not there and is waited for: `deployments.apps "podinfo"`.
+    pub missing: Option<String>,
     /// A promotion or an abort that was called for and waits for pods.
     pub granted: Vec<String>,
     /// Seconds since the status was written last.
@@ -193,6 +198,10 @@ impl Info {
             revision: snapshot.revision.clone(),
             metrics: metrics(&canary, &events),
             gates: gates(object, &canary, &events),
+            missing: news::missing(
+                &events,
+                snapshot.now - LOOKS * analysis.interval().nanos() / 1_000_000_000,
+            ),
             granted: granted(object),
             last_transition_secs: since(seconds(object, "/status/lastTransitionTime")),
             age_secs: since(seconds(object, "/metadata/creationTimestamp")).unwrap_or_default(),

@@ -39,7 +39,8 @@ fn dash(text: String) -> String {
 }
 
 fn row(info: &Info) -> Vec<String> {
-    let waits: Vec<&str> = info.gates.iter().filter(|gate| gate.waits).map(|gate| &*gate.name).collect();
+    let gates = info.gates.iter().filter(|gate| gate.waits).map(|gate| &*gate.name);
+    let waits: Vec<&str> = gates.chain(info.missing.as_deref()).collect();
     let phase = if info.invalid.is_empty() { info.phase.clone() } else { "Invalid".to_owned() };
     vec![
         info.name.clone(),

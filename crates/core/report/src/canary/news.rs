@@ -34,6 +34,8 @@ pub(crate) enum News<'a> {
     Failed(&'a str),
     /// Why a metric has no values.
     NoValues(&'a str, &'a str),
+    /// An object is not there: `deployments.apps "podinfo"`.
+    Missing(&'a str),
     /// Pods are waited for.
     NotReady(&'a str),
     /// The run goes a step on.
@@ -89,6 +91,11 @@ pub(crate) fn read(message: &str) -> News<'_> {
     if let Some((_, why)) = message.split_once(" failed, primary not ready: ") {
         return News::TakenBack(why);
     }
+    if let Some((_, what)) = message.rsplit_once(" get query error: ")
+        && let Some(what) = what.strip_suffix(" not found")
+    {
+        return News::Missing(what);
+    }
     if message.contains(" not ready: ") {
         return News::NotReady(message);
     }
@@ -130,6 +137,29 @@ pub(crate) fn events(canary: &Value, all: &[Value]) -> Vec<Event> {
 pub(crate) fn of_run(events: &[Event]) -> &[Event] {
     let begun = events.iter().rposition(|event| read(&event.message) == News::Begun);
     &events[begun.unwrap_or(0)..]
+}
+
+/// What is told at each look and decides nothing.
+pub(crate) fn is_noise(event: &Event) -> bool {
+    let noise = [
+        "Rollback hook ",
+        "all the metrics providers",
+        "Progressive traffic is not",
+        "Setting canaryAnalysis",
+    ];
+    noise.iter().any(|words| event.message.starts_with(words))
+        || event.message.starts_with("A/B testing is not supported")
+        || matches!(read(&event.message), News::NoValues(..))
+}
+
+/// The object that is waited for, if the last that was told, not before `since`, is that it is not there: that is told at each
+/// look.
+pub(crate) fn missing(events: &[Event], since: i64) -> Option<String> {
+    let last = of_run(events).iter().rev().find(|event| !is_noise(event) && since <= event.at)?;
+    match read(&last.message) {
+        News::Missing(what) => Some(what.to_owned()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +217,10 @@ mod tests {
                 News::NotReady(
                     "canary deployment podinfo.test not ready: waiting for rollout to finish: 0 of 2",
                 ),
+            ),
+            (
+                "deployment a.test get query error: deployments.apps \"a\" not found",
+                News::Missing("deployments.apps \"a\""),
             ),
             ("Advance podinfo.test canary weight 20", News::Advanced),
             ("Promotion completed! Scaling down podinfo.test", News::Other),

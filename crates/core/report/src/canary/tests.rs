@@ -352,3 +352,33 @@ fn without_a_router_weights_are_shown_as_the_iterations_that_are_run() {
     holds(&why(&info, "x"), &["2 of 10 steps done"]);
     holds(&details(&info, Paint::Plain), &["Strategy:        blue-green", "done 1/10 2/10, to come 3/10"]);
 }
+
+#[test]
+fn an_object_that_is_not_there_is_named_with_what_to_do() {
+    for (what, message) in [
+        (
+            "deployments.apps \"podinfo\"",
+            "deployment podinfo.test get query error: deployments.apps \"podinfo\" not found",
+        ),
+        (
+            "horizontalpodautoscalers.autoscaling \"web\"",
+            "HorizontalPodAutoscaler web.test get query error: horizontalpodautoscalers.autoscaling \"web\" not found",
+        ),
+    ] {
+        let events = vec![event(9, "Warning", 4, message)];
+        let live = Some(Ok((100, 0)));
+        let old = Snapshot { events: events.clone(), now: 1_767_226_400, ..snapshot("Initialized", |_| {}) };
+        assert_eq!(Info::new(&old).missing, None, "it is there by now: nobody has said so again");
+        let info = Info::new(&Snapshot { events, live, ..snapshot("Initializing", |_| {}) });
+        let text = why(&info, "x");
+        holds(
+            &text,
+            &[
+                &format!("Waits for: {what}, which is not there"),
+                &format!("Next: create {what} in namespace test, or"),
+            ],
+        );
+        assert!(!text.contains("at the primary"), "there is none: {text}");
+        holds(&list(&[info], Listing::default()), &[what]);
+    }
+}

@@ -7,7 +7,7 @@ use serin_lang::age::human;
 
 use super::{
     Info,
-    news::{Event, News, of_run, read},
+    news::{Event, News, is_noise, of_run, read},
     tree::variant,
 };
 
@@ -65,19 +65,6 @@ pub fn why(info: &Info, called: &str) -> String {
     text
 }
 
-/// What is told at each look and decides nothing.
-fn is_noise(event: &Event) -> bool {
-    let noise = [
-        "Rollback hook ",
-        "all the metrics providers",
-        "Progressive traffic is not",
-        "Setting canaryAnalysis",
-    ];
-    noise.iter().any(|words| event.message.starts_with(words))
-        || event.message.starts_with("A/B testing is not supported")
-        || matches!(read(&event.message), News::NoValues(..))
-}
-
 /// How often it was told in the run that `begun` begins. Of what was told in an earlier one too, that alone is known.
 fn times(event: &Event, begun: Option<&Event>) -> String {
     let is_older = begun.is_some_and(|begun| read(&begun.message) == News::Begun && event.first < begun.at);
@@ -118,7 +105,12 @@ fn stands(info: &Info) -> String {
         Some(Phase::Failed) => "the last new version was taken back",
         Some(Phase::Terminating | Phase::Terminated) => "it is being deleted",
     };
-    let tail = if is_judged(info.phase()) { format!("; {weight}; {steps}") } else { format!("; {weight}") };
+    let tail = match info.phase() {
+        // Nobody is led anywhere yet.
+        Some(Phase::Initializing) => String::new(),
+        phase if is_judged(phase) => format!("; {weight}; {steps}"),
+        _ => format!("; {weight}"),
+    };
     format!("{}, {what}{tail}.", info.phase)
 }
 
@@ -136,6 +128,7 @@ fn waits(info: &Info, events: &[Event]) -> Vec<String> {
     let gates = info.gates.iter().filter(|gate| gate.waits);
     let mut all: Vec<String> =
         gates.map(|gate| format!("gate {} ({}), which asks {}", gate.name, gate.kind, gate.url)).collect();
+    all.extend(info.missing.iter().map(|what| format!("{what}, which is not there")));
     let last = events.iter().rev().find(|event| !is_noise(event));
     if let Some(News::NotReady(what)) = last.map(|event| read(&event.message)) {
         all.push(format!("pods: {what}"));
@@ -167,6 +160,11 @@ fn next(info: &Info, called: &str) -> String {
         };
     }
     let look = format!("the next look is at most {} away", info.interval);
+    if let Some(what) = &info.missing {
+        return format!(
+            "create {what} in namespace {n}, or correct its name where it is called for; {look}."
+        );
+    }
     match info.phase() {
         Some(Phase::Progressing | Phase::WaitingPromotion) if is_serins => {
             format!(
