@@ -167,7 +167,9 @@ fn templated(desk: &Desk<'_>, index: usize, metric: &CanaryMetric) -> Result<Ask
         }
     };
     let names = names(desk).within(&metric.interval, &metric.template_variables);
-    let query = names.render(&spec.query).map_err(|error| Problem::Question(error.to_string()))?;
+    let query = names.render(&spec.query).map_err(|error| {
+        Problem::Question(format!("MetricTemplate {}.{namespace} spec.query: {error}", reference.name))
+    })?;
     let (id, interval) = (format!("metric {index} template"), metric.interval.clone());
     Ok(Asking { id, provider: spec.provider, secret, secret_of: namespace, query, interval })
 }

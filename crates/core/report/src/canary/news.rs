@@ -152,6 +152,19 @@ pub(crate) fn is_noise(event: &Event) -> bool {
         || matches!(read(&event.message), News::NoValues(..))
 }
 
+/// Doubts of what is written; and while there is no run (`is_at_rest`) what stands in the way of the next one: templates and
+/// servers that did not answer. The last first.
+pub(crate) fn doubts(events: &[Event], is_at_rest: bool) -> Vec<&Event> {
+    let is_doubt = |event: &&Event| {
+        let message = &event.message;
+        let is_probe = message.contains(" not avaiable: ")
+            || ["Metric template ", "MetricTemplate "].iter().any(|words| message.starts_with(words));
+        let is_own = message.starts_with("The Canary \"") && message.contains("\" is run, but ");
+        event.is_warning && (is_own || (is_at_rest && is_probe))
+    };
+    events.iter().rev().filter(is_doubt).collect()
+}
+
 /// The object that is waited for, if the last that was told, not before `since`, is that it is not there: that is told at each
 /// look.
 pub(crate) fn missing(events: &[Event], since: i64) -> Option<String> {

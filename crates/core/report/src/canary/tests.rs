@@ -382,3 +382,16 @@ fn an_object_that_is_not_there_is_named_with_what_to_do() {
         holds(&list(&[info], Listing::default()), &[what]);
     }
 }
+
+#[test]
+fn what_stands_in_the_way_of_the_next_run_is_told_while_there_is_none() {
+    let doubt = "The Canary \"podinfo\" is run, but MetricTemplate errors.test: spec.query: Invalid value: \"{{ x }}\": no function";
+    let server = "prometheus not avaiable: running query failed: no route to host";
+    let events = vec![
+        event(7, "Warning", 1, doubt),
+        event(8, "Warning", 1, server),
+        event(9, "Normal", 1, "Initialization done! podinfo.test"),
+    ];
+    let info = Info::new(&Snapshot { events, ..snapshot("Initialized", |_| {}) });
+    holds(&why(&info, "x"), &[&format!("Told 53s ago: {doubt}"), &format!("Told 52s ago: {server}")]);
+}

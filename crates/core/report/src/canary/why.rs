@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use serin_api::flagger::CanaryPhase as Phase;
+use serin_canary::words::has_run;
 use serin_lang::age::human;
 
 use super::{
     Info,
-    news::{Event, News, is_noise, of_run, read},
+    news::{Event, News, doubts, is_noise, of_run, read},
     tree::variant,
 };
 
@@ -54,6 +55,9 @@ pub fn why(info: &Info, called: &str) -> String {
         if let News::NoValues(metric, why) = read(&event.message) {
             say(format!("  no values of {metric}: {why}"));
         }
+    }
+    for doubt in doubts(&info.events, !has_run(info.phase())).into_iter().take(LISTED_MAX) {
+        say(format!("Told {} ago: {}", human((info.now - doubt.at).max(0)), doubt.message));
     }
     if !info.message.is_empty() {
         say(format!("Its condition says: {}", info.message));
