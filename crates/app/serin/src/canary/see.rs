@@ -71,8 +71,9 @@ async fn look(session: &Session, canary: Value, events: Vec<Value>) -> anyhow::R
     let all = keys.iter().cloned().chain(sight::variants(&object)).collect();
     let observed = session.observe(&canary, all).await?;
     let percent = |weight: Weight| weight.0;
-    let live = sight::live(&observed, &session.settings)
-        .map(|split| (percent(split.primary), percent(split.canary)));
+    let split = sight::live(&observed, &session.settings);
+    let mirrored = split.as_ref().is_ok_and(|split| split.mirrored);
+    let live = split.map(|split| (percent(split.primary), percent(split.canary)));
     let objects = keys.iter().filter_map(|key| observed.get(key)).map(|object| {
         let mut value = object.value();
         value["kind"] = object.kind().kind.into();
@@ -83,6 +84,7 @@ async fn look(session: &Session, canary: Value, events: Vec<Value>) -> anyhow::R
         objects: objects.collect(),
         events,
         live: Some(live),
+        mirrored,
         analysis: sight::analysis(&observed),
         revision: sight::revision(&observed),
         provider: session.settings.mesh_provider.clone(),

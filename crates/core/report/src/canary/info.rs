@@ -9,7 +9,7 @@ use serin_api::{
 use serin_canary::{
     commands::is_serins,
     sight,
-    words::{GRANTED, Granted, all_gates, gate_of},
+    words::{GRANTED, Granted, Verb, WORD, Word, all_gates, gate_of},
 };
 use serin_lang::duration::GoDuration;
 
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub events: Vec<Value>,
     /// Percent of the traffic at the primary and at the new version, or why that is not known; none when nobody looked.
     pub live: Option<Result<(u32, u32), String>>,
+    /// Whether requests are copied to the new version by the routes.
+    pub mirrored: bool,
     /// The analysis that its controller has chosen among several, or why that is not known; none where there is no choice.
     pub analysis: Option<Result<CanaryAnalysis, String>>,
     /// The revision that the target is at, by Serin's way of hashing.
@@ -52,6 +54,8 @@ pub struct Info {
     pub target: String,
     /// What routes the traffic.
     pub provider: String,
+    /// Whether the Canary says so; otherwise it is what the command was told of the controller's flag, or its default.
+    pub provider_is_said: bool,
     /// `serin`, `flagger`, or nothing while nobody has run it.
     pub controller: &'static str,
     /// Phase.
@@ -72,6 +76,8 @@ pub struct Info {
     pub weight: i64,
     /// Percent at the primary and at the new version by the routes; where requests are matched, of those that match.
     pub live: Option<(u32, u32)>,
+    /// Whether requests are copied to the new version, which answers nobody.
+    pub mirrored: bool,
     /// Why that is not known.
     pub live_unknown: Option<String>,
     /// Failed checks of the run, and how many end it.
@@ -96,6 +102,8 @@ pub struct Info {
     pub missing: Option<String>,
     /// A promotion or an abort that was called for and waits for pods.
     pub granted: Vec<String>,
+    /// A word that nobody has heard yet.
+    pub unheard: Option<String>,
     /// Seconds since the status was written last.
     pub last_transition_secs: Option<i64>,
     /// Seconds since creation.
@@ -178,6 +186,7 @@ impl Info {
             namespace: text(object, "/metadata/namespace").to_owned(),
             target: format!("{}/{}", canary.spec.target_ref.kind, canary.spec.target_ref.name),
             provider,
+            provider_is_said: !canary.spec.provider.is_empty(),
             controller: is_serins(&canary).map_or("", |is| if is { "serin" } else { "flagger" }),
             phase: text(object, "/status/phase").to_owned(),
             message: condition("Promoted"),
@@ -189,6 +198,7 @@ impl Info {
             weight: count("/status/canaryWeight"),
             steps: steps(&canary, (course, iterations), live.map(|(_, canary)| i64::from(canary))),
             live,
+            mirrored: snapshot.mirrored,
             live_unknown,
             failed_checks: count("/status/failedChecks"),
             threshold: i64::from(analysis.threshold()),
@@ -203,6 +213,7 @@ impl Info {
                 snapshot.now - LOOKS * analysis.interval().nanos() / 1_000_000_000,
             ),
             granted: granted(object),
+            unheard: unheard(object),
             last_transition_secs: since(seconds(object, "/status/lastTransitionTime")),
             age_secs: since(seconds(object, "/metadata/creationTimestamp")).unwrap_or_default(),
             parts: snapshot
@@ -354,9 +365,25 @@ fn waited_for(canary: &Canary, events: &[Event]) -> Option<(HookKind, Option<Str
     }
 }
 
+fn who(by: &str) -> String {
+    if by.is_empty() { "by hand".to_owned() } else { format!("by {by}") }
+}
+
+fn unheard(object: &Value) -> Option<String> {
+    let text = Some(entry(object, "/metadata/annotations", WORD)).filter(|text| !text.is_empty())?;
+    let said = Word::parse(text).map(|word| {
+        let verb = match word.verb {
+            Verb::Approve => "approval",
+            Verb::Promote => "promotion",
+            Verb::Abort => "abort",
+        };
+        format!("{verb} {}", who(&word.by))
+    });
+    Some(said.unwrap_or_else(|_| text.to_owned()))
+}
+
 fn granted(object: &Value) -> Vec<String> {
     let granted = Granted::parse(entry(object, "/metadata/annotations", GRANTED)).unwrap_or_default();
-    let who = |by: &str| if by.is_empty() { "by hand".to_owned() } else { format!("by {by}") };
     let promote = granted.promote.map(|by| format!("promotion called {}", who(&by)));
     let abort = granted.abort.map(|by| format!("aborted {}", who(&by)));
     promote.into_iter().chain(abort).collect()

@@ -45,7 +45,7 @@ fn row(info: &Info) -> Vec<String> {
     vec![
         info.name.clone(),
         info.target.clone(),
-        info.provider.clone(),
+        if info.provider_is_said { info.provider.clone() } else { format!("({})", info.provider) },
         dash(phase),
         info.weight.to_string(),
         format!("{}/{}", info.failed_checks, info.threshold),

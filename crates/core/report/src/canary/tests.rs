@@ -124,7 +124,7 @@ fn the_gate_that_is_waited_for_is_named_by_phase_and_events() {
         let cells: Vec<&str> = line.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(
             cells,
-            ["podinfo", "Deployment/podinfo", "istio", phase, "20", "2/5", wanted, "60s"],
+            ["podinfo", "Deployment/podinfo", "(istio)", phase, "20", "2/5", wanted, "60s"],
             "{line}"
         );
         let text = why(&info, "kubectl canary");
@@ -394,4 +394,46 @@ fn what_stands_in_the_way_of_the_next_run_is_told_while_there_is_none() {
     ];
     let info = Info::new(&Snapshot { events, ..snapshot("Initialized", |_| {}) });
     holds(&why(&info, "x"), &[&format!("Told 53s ago: {doubt}"), &format!("Told 52s ago: {server}")]);
+}
+
+#[test]
+fn what_is_a_guess_unheard_mirrored_or_over_is_said_to_be_so() {
+    let word = json!({"word": "abort", "revision": "s1new", "by": "jane"}).to_string();
+    let info = Info::new(&Snapshot {
+        live: Some(Ok((100, 0))),
+        mirrored: true,
+        ..snapshot("Progressing", |it| it["metadata"]["annotations"] = json!({"serin.dev/canary-word": word}))
+    });
+    holds(
+        &why(&info, "x"),
+        &[
+            "100 % at the primary; requests are copied to the new version; ",
+            "No controller has heard what was said: abort by jane. Is `serin flagger` running",
+        ],
+    );
+    holds(
+        &details(&info, Paint::Plain),
+        &[
+            "Provider:        istio; the Canary says none, and the controller's own is known by --mesh-provider alone",
+            "  Mirror:        requests are copied to the new version",
+            "Word:            abort by jane: no controller has heard it yet",
+        ],
+    );
+    let granted = json!({"revision": "s1new", "promote": "joe"}).to_string();
+    let with = |phase| {
+        snapshot(phase, |it| {
+            it["spec"]["provider"] = json!("istio");
+            it["metadata"]["annotations"] = json!({"serin.dev/canary-granted": granted});
+        })
+    };
+    let info = Info::new(&with("Finalising"));
+    assert!(!why(&info, "x").contains("Waits for"), "it is done: {}", why(&info, "x"));
+    let invalid = event(9, "Warning", 1, "The Canary \"podinfo\" is invalid: spec.x: no");
+    let done = event(8, "Normal", 1, "Promotion completed! Scaling down podinfo.test");
+    let info = Info::new(&Snapshot { events: vec![done, invalid], ..with("Succeeded") });
+    holds(&why(&info, "x"), &["Last decision, 52s ago: Promotion completed!"]);
+    holds(
+        &details(&info, Paint::Plain),
+        &["Provider:        istio\n", "  Steps:         20 40 60 of a run; there is none"],
+    );
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serin_api::flagger::CanaryPhase as Phase;
+use serin_canary::words::has_run;
 use serin_lang::age::human;
 
 use super::Info;
@@ -47,12 +48,20 @@ pub fn details(info: &Info, paint: Paint) -> String {
     if !info.controller.is_empty() {
         line(&mut text, "Controller:", info.controller);
     }
-    line(&mut text, "Provider:", &info.provider);
+    let guess = "; the Canary says none, and the controller's own is known by --mesh-provider alone";
+    line(
+        &mut text,
+        "Provider:",
+        &format!("{}{}", info.provider, if info.provider_is_said { "" } else { guess }),
+    );
     for analysis in variant(info) {
         line(&mut text, "Analysis:", &analysis);
     }
     line(&mut text, "Strategy:", info.strategy);
     line(&mut text, "  Weight:", &weight(info));
+    if info.mirrored {
+        line(&mut text, "  Mirror:", "requests are copied to the new version");
+    }
     line(&mut text, "  Steps:", &steps(info));
     line(&mut text, "  FailedChecks:", &format!("{} of {}", info.failed_checks, info.threshold));
     line(&mut text, "  NextLook:", &next_look(info));
@@ -75,6 +84,9 @@ pub fn details(info: &Info, paint: Paint) -> String {
     }
     for word in &info.granted {
         line(&mut text, "Word:", word);
+    }
+    for word in &info.unheard {
+        line(&mut text, "Word:", &format!("{word}: no controller has heard it yet"));
     }
     text.push('\n');
     text + &tree(info, paint)
@@ -110,7 +122,11 @@ fn steps(info: &Info) -> String {
         let names: Vec<&str> = steps.map(|step| step.name.as_str()).collect();
         if names.is_empty() { "-".to_owned() } else { names.join(" ") }
     };
-    format!("done {}, to come {}", names(true), names(false))
+    if has_run(info.phase()) {
+        format!("done {}, to come {}", names(true), names(false))
+    } else {
+        format!("{} of a run; there is none", names(false))
+    }
 }
 
 fn next_look(info: &Info) -> String {

@@ -35,7 +35,9 @@ pub fn why(info: &Info, called: &str) -> String {
     }
     let events = of_run(&info.events);
     let times = |event: &Event| times(event, events.first());
-    if let Some(last) = events.iter().rev().find(|event| !is_noise(event)) {
+    // What it was refused for is mended by now.
+    let is_mended = |event: &Event| info.invalid.is_empty() && event.message.contains("\" is invalid: ");
+    if let Some(last) = events.iter().rev().find(|event| !is_noise(event) && !is_mended(event)) {
         let ago = human((info.now - last.at).max(0));
         say(format!("Last decision, {ago} ago{}: {}", times(last), last.message));
     } else {
@@ -61,6 +63,11 @@ pub fn why(info: &Info, called: &str) -> String {
     }
     if !info.message.is_empty() {
         say(format!("Its condition says: {}", info.message));
+    }
+    for word in &info.unheard {
+        say(format!(
+            "No controller has heard what was said: {word}. Is `serin flagger` running, and is it its leader?"
+        ));
     }
     for wait in waits(info, events) {
         say(format!("Waits for: {wait}"));
@@ -109,6 +116,8 @@ fn stands(info: &Info) -> String {
         Some(Phase::Failed) => "the last new version was taken back",
         Some(Phase::Terminating | Phase::Terminated) => "it is being deleted",
     };
+    let weight =
+        if info.mirrored { format!("{weight}; requests are copied to the new version") } else { weight };
     let tail = match info.phase() {
         // Nobody is led anywhere yet.
         Some(Phase::Initializing) => String::new(),
@@ -137,7 +146,11 @@ fn waits(info: &Info, events: &[Event]) -> Vec<String> {
     if let Some(News::NotReady(what)) = last.map(|event| read(&event.message)) {
         all.push(format!("pods: {what}"));
     }
-    all.extend(info.granted.iter().map(|word| format!("pods, to do what was said: {word}")));
+    // Once the primary has the new version, what was said is done.
+    let is_open = is_judged(info.phase()) || info.phase() == Some(Phase::Waiting);
+    all.extend(
+        info.granted.iter().filter(|_| is_open).map(|word| format!("pods, to do what was said: {word}")),
+    );
     all
 }
 
