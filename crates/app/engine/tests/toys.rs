@@ -46,8 +46,20 @@ fn talk(observed: &Observed) -> Act {
     act
 }
 
-fn measure(name: &'static str, reading: Reading) -> Measure {
-    Measure { name, labels: Vec::new(), reading }
+/// Wants nothing for an hour, whether or not it talks.
+fn settle(observed: &Observed, mood: &str, now: Moment) -> Act {
+    let act = if mood == "settled" { Act::default() } else { talk(observed) };
+    Act { wake: Some(now.plus(Duration::from_hours(1))), is_settled: true, ..act }
+}
+
+/// Counts one and shows one, and writes.
+fn count(toy: &Object) -> Act {
+    let measure = |name, reading| Measure { name, labels: Vec::new(), reading };
+    Act {
+        measures: vec![measure("toys_done", Reading::Count(1.0)), measure("toys_now", Reading::Gauge(1.0))],
+        writes: vec![Write::same(toy, Change::MergeStatus(json!({"status": {"parts": 0}})))],
+        ..Act::default()
+    }
 }
 
 impl Planner for Toys {
@@ -82,20 +94,8 @@ impl Planner for Toys {
                 return Plan::Act(act);
             }
             Some("panic") => panic!("a toy breaks"),
-            Some("settled") => {
-                let wake = Some(now.plus(Duration::from_hours(1)));
-                return Plan::Act(Act { wake, is_settled: true, ..Act::default() });
-            }
-            Some("count") => {
-                act.measures.push(measure("toys_done", Reading::Count(1.0)));
-                act.measures.push(measure("toys_now", Reading::Gauge(1.0)));
-                act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"parts": 0}}))));
-                return Plan::Act(act);
-            }
-            Some("settled-talk") => {
-                let wake = Some(now.plus(Duration::from_hours(1)));
-                return Plan::Act(Act { wake, is_settled: true, ..talk(observed) });
-            }
+            Some(mood @ ("settled" | "settled-talk")) => return Plan::Act(settle(observed, mood, now)),
+            Some("count") => return Plan::Act(count(toy)),
             Some("storm") => {
                 let flip = !body["status"]["flip"].as_bool().unwrap_or(false);
                 act.writes.push(Write::same(toy, Change::MergeStatus(json!({"status": {"flip": flip}}))));

@@ -42,7 +42,8 @@ pub struct Observed {
     /// The write that was refused in the previous pass, if one was: a planner says so in the object's conditions.
     /// Not stored anywhere: after a restart the write is tried again and refused again.
     pub refused: Option<Refused>,
-    /// What the planner kept in its last pass over this object ([`crate::Act::keep`]); none in the first after a start.
+    /// What the planner kept in its last pass over this object ([`crate::Act::keep`], or [`crate::Act::keep_stopped`] when that
+    /// was not carried out); none in the first after a start.
     pub kept: Option<serde_json::Value>,
     /// Answers to messages of earlier passes that have a topic ([`crate::Call::topic`]), in the order in which they came.
     /// Each is seen in one pass, and again in the next when that one was stopped. They may be few, late or none: nothing

@@ -110,27 +110,6 @@ fn a_release_is_one_thread_whose_first_message_says_how_it_stands() {
     assert!(!said(&cluster).last().unwrap().1);
 }
 
-#[test]
-fn a_look_that_is_not_carried_out_leaves_no_gap_in_the_thread() {
-    let play = |refuse: Option<usize>| {
-        let mut cluster = told(&["releases"]);
-        // Drawing takes its time.
-        cluster.world.edit(kinds::ALERT_PROVIDER, "releases", |it| {
-            it["metadata"]["annotations"] = json!({"serin.dev/chat-pictures": "off"});
-        });
-        let first = cluster.seen.writes;
-        cluster.refuse = refuse.map(|more| first + more);
-        release(&mut cluster, "podinfo:2");
-        reach(&mut cluster, &["Succeeded"]);
-        cluster.live(Duration::from_secs(30));
-        (said(&cluster), cluster.seen.writes - first)
-    };
-    let (said, writes) = play(None);
-    for refused in 0..writes {
-        assert_eq!(play(Some(refused)).0, said, "write {refused}");
-    }
-}
-
 /// Between two looks nothing else wakes a run.
 #[test]
 fn a_thread_needs_no_look_however_far_apart_they_are() {

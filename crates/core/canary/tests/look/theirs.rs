@@ -158,7 +158,7 @@ fn what_is_named_and_cannot_be_used_is_told_once() {
             "MetricTemplate unasked.test: spec.query: Required value: say what is asked",
             "alert \"sealed\" reaches nobody: Secret keys.test not found: create it",
             "alert \"nowhere\" reaches nobody: AlertProvider nowhere.test: no address: give spec.address, or a Secret with the key address in spec.secretRef",
-            "AlertProvider proxied.test: spec.proxy: Invalid value: \"squid\": must be an address such as http://loadtester.test/",
+            "AlertProvider proxied.test: spec.proxy: Invalid value: \"...\": must be an address such as http://proxy.test:3128",
         ]
     );
 }

@@ -523,7 +523,7 @@ fn alert_providers_have_one_address() {
             vec![
                 "spec.type: Required value: say which chat, such as slack",
                 "spec.address: Invalid value: \"...\": must be an address such as https://hooks.test/",
-                "spec.proxy: Invalid value: \"proxy\": must be an address such as http://loadtester.test/",
+                "spec.proxy: Invalid value: \"...\": must be an address such as http://proxy.test:3128",
             ],
         ),
         (
