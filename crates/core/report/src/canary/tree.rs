@@ -54,7 +54,7 @@ pub fn details(info: &Info, paint: Paint) -> String {
         "Provider:",
         &format!("{}{}", info.provider, if info.provider_is_said { "" } else { guess }),
     );
-    for analysis in variant(info) {
+    if let Some(analysis) = variant(info) {
         line(&mut text, "Analysis:", &analysis);
     }
     line(&mut text, "Strategy:", info.strategy);
@@ -85,7 +85,7 @@ pub fn details(info: &Info, paint: Paint) -> String {
     for word in &info.granted {
         line(&mut text, "Word:", word);
     }
-    for word in &info.unheard {
+    if let Some(word) = &info.unheard {
         line(&mut text, "Word:", &format!("{word}: no controller has heard it yet"));
     }
     text.push('\n');

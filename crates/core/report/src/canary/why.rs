@@ -30,7 +30,7 @@ pub fn why(info: &Info, called: &str) -> String {
     if !info.invalid.is_empty() {
         say(format!("It is not run: {}", info.invalid));
     }
-    for variant in variant(info) {
+    if let Some(variant) = variant(info) {
         say(format!("Its analysis is that of {variant}"));
     }
     let events = of_run(&info.events);
@@ -64,7 +64,7 @@ pub fn why(info: &Info, called: &str) -> String {
     if !info.message.is_empty() {
         say(format!("Its condition says: {}", info.message));
     }
-    for word in &info.unheard {
+    if let Some(word) = &info.unheard {
         say(format!(
             "No controller has heard what was said: {word}. Is `serin flagger` running, and is it its leader?"
         ));
