@@ -65,6 +65,9 @@ pub(crate) async fn run(shared: &Shared, canary: &str, plan: &Plan) -> Result<Ou
     for (name, count) in outcome.counts() {
         shared.reports.requests(name, count);
     }
+    if shared.stop.is_cancelled() && outcome.statuses.is_empty() {
+        return Err(failed("the load tester stops, and nothing was answered".to_owned()));
+    }
     log(format!("load finished {}: {}", plan.what(), outcome.line()));
     Ok(outcome)
 }

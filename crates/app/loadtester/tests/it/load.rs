@@ -141,7 +141,8 @@ async fn another_load_is_made_and_the_same_one_that_is_waited_for_is_refused() {
     };
     let (first, ()) =
         tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(first, second) }).await.unwrap();
-    assert_eq!(first.0, 500, "{}", first.1);
+    // It was ended before anything was answered.
+    assert_eq!((first.0, first.1.starts_with("the load tester stops")), (500, true), "{}", first.1);
 }
 
 #[tokio::test]
