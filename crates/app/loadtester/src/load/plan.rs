@@ -178,7 +178,7 @@ impl Fields<'_> {
     /// Each key with its value, in a form in which no two differ by nothing. An empty value says nothing.
     fn said(&self) -> String {
         let said = self.0.iter().filter(|(_, value)| !value.is_empty());
-        said.map(|(key, value)| format!("{key}={value:?} ")).collect()
+        format!("{:?}", said.collect::<BTreeMap<_, _>>())
     }
 
     fn text(&self, name: &str) -> Option<String> {
