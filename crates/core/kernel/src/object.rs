@@ -301,8 +301,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_written_as_it_is_read() {
-        let owner = service("1");
-        let reference = Owner::controller_ref(SERVICE, owner.meta());
+        let reference = Owner::controller_ref(SERVICE, service("1").meta());
         let expected = json!({
             "apiVersion": "v1", "kind": "Service", "name": "s", "uid": "u", "controller": true, "blockOwnerDeletion": true,
         });

@@ -369,6 +369,7 @@ fn no_look_asks_more_than_it_can() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
     let rows: &[(Value, &[&str])] = &[
         (json!({}), &[]),
