@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     leaving: Option<i64>,
     /// Until when others that were made in the same second may still come into sight, in milliseconds since 1970.
     arriving: Option<i64>,
+    /// Whether no look has come so far since a restart.
+    pub(crate) is_fresh: bool,
     /// Whether the run is being rolled back, and waits for its users to leave.
     pub(crate) is_rolling_back: bool,
     /// The present release in chats that have threads.
@@ -73,7 +75,7 @@ impl Memory {
             whole_millis(PATIENCE)
         };
         let next = millis(now).saturating_add(wait);
-        Self { next, interval: whole_millis(interval), ..Self::default() }
+        Self { next, interval: whole_millis(interval), is_fresh: is_known, ..Self::default() }
     }
 
     /// The same with what is known of the present release in chats.

@@ -14,14 +14,16 @@ use crate::{
 /// Judges the new version and takes the run one step on.
 pub(super) fn analyse(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     let Some(analysis) = desk.canary.spec.analysis.as_ref() else { return Ok(()) };
-    if confirm::is_taken_back(desk)? {
+    if confirm::is_taken_back(desk, stage)? {
         return finish::roll_back(desk, stage);
     }
     if analysis.threshold() <= desk.status.failed_checks {
         let failed = desk.status.failed_checks;
         desk.why = status::explanation(&desk.status, &desk.canary.spec.target_ref.kind);
-        desk.warning(format!("Rolling back {} failed checks threshold reached {failed}", desk.called()));
-        desk.alert(Severity::Error, &format!("Failed checks threshold reached {failed}"), false);
+        if !stage.was_led_back {
+            desk.warning(format!("Rolling back {} failed checks threshold reached {failed}", desk.called()));
+            desk.alert(Severity::Error, &format!("Failed checks threshold reached {failed}"), false);
+        }
         return finish::roll_back(desk, stage);
     }
     desk.measure("flagger_canary_duration_seconds", &[], Reading::Elapsed);

@@ -2,22 +2,24 @@
 
 use serin_api::flagger::{CanaryPhase as Phase, CanaryWebhook, HookKind, Severity};
 
-use super::words;
+use super::{Stage, words};
 use crate::desk::{Desk, Halt};
 
 /// Whether a person has called the run off.
-pub(super) fn is_aborted(desk: &mut Desk<'_>) -> bool {
+pub(super) fn is_aborted(desk: &mut Desk<'_>, stage: &Stage<'_>) -> bool {
     use Phase::{Progressing, Waiting, WaitingPromotion};
     let is_open = matches!(desk.status.phase, Some(Progressing | Waiting | WaitingPromotion));
     let Some(by) = desk.granted.abort.as_deref().filter(|_| is_open).map(words::by) else { return false };
-    desk.warning(format!("Rolling back {} aborted {by}", desk.called()));
-    desk.alert(Severity::Warn, &format!("Rolling back, aborted {by}"), false);
+    if !stage.was_led_back {
+        desk.warning(format!("Rolling back {} aborted {by}", desk.called()));
+        desk.alert(Severity::Warn, &format!("Rolling back, aborted {by}"), false);
+    }
     true
 }
 
 /// Whether somebody has taken the run back. Asked also while a version waits for its start (Flagger's documentation says so,
 /// Flagger does not: defect 5).
-pub(super) fn is_taken_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
+pub(super) fn is_taken_back(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<bool, Halt> {
     use Phase::{Progressing, Waiting, WaitingPromotion};
     if !matches!(desk.status.phase, Some(Progressing | Waiting | WaitingPromotion)) {
         return Ok(false);
@@ -25,6 +27,9 @@ pub(super) fn is_taken_back(desk: &mut Desk<'_>) -> Result<bool, Halt> {
     let hooks = desk.canary.spec.analysis.iter().flat_map(|it| it.webhooks.iter().enumerate());
     for (index, hook) in hooks.filter(|(_, hook)| hook.hook_kind() == Some(HookKind::Rollback)) {
         if desk.hook(index, hook, desk.status.phase)?.is_ok() {
+            if stage.was_led_back {
+                return Ok(true);
+            }
             desk.warning(format!("Rollback check {} passed", hook.name));
             desk.warning(format!("Rolling back {} manual webhook invoked", desk.called()));
             if !hook.mute_alert {

@@ -132,7 +132,9 @@ pub(super) fn roll_back(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Ha
     }
     stage.routes.set(desk, Split::PRIMARY)?;
     desk.measure_weights(Split::PRIMARY);
-    if has_users(desk, stage) {
+    // Whoever stopped in the midst of it has left no word of when they were led away.
+    let are_leaving = stage.was_led_back && !stage.target.to_zero().is_empty();
+    if are_leaving || has_users(desk, stage) {
         desk.memory.is_rolling_back = true;
         desk.explain();
         desk.until_users_have_left(false)?;

@@ -11,7 +11,7 @@ mod prepare;
 mod start;
 pub(crate) mod words;
 
-use serin_api::flagger::{CanaryPhase as Phase, Provider};
+use serin_api::flagger::{CanaryPhase as Phase, Provider, Severity, Strategy};
 use serin_kernel::{Reading, Weight};
 use serin_traffic::Split;
 
@@ -31,6 +31,9 @@ pub(crate) struct Stage<'a> {
     pub(crate) routes: Routes,
     /// How the traffic is split now: what the router's objects say, whatever the status says.
     pub(crate) live: Split,
+    /// Whether the first look after a restart finds users of the new version in the status and none at the router: a controller that stopped in the midst of a roll back
+    /// has led them away, and told why.
+    pub(crate) was_led_back: bool,
 }
 
 /// Looks at a valid Canary.
@@ -117,7 +120,7 @@ fn abort(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
         chats::begin(desk, &stage.target);
         news::record(desk, &stage.target)?;
     }
-    confirm::is_aborted(desk);
+    confirm::is_aborted(desk, stage);
     finish::abort(desk, stage)
 }
 
@@ -156,7 +159,12 @@ pub(crate) fn call_off(desk: &mut Desk<'_>, barred: Option<&str>) -> Result<(), 
 
 fn set_up<'a>(desk: &mut Desk<'_>, target: Target<'a>, routes: Routes) -> Result<Stage<'a>, Halt> {
     match routes.split(desk) {
-        Ok(live) => Ok(Stage { target, routes, live }),
+        Ok(live) => {
+            // Later it may be told again: what a look was to tell whose writes were refused nobody has heard.
+            let is_first = std::mem::take(&mut desk.memory.is_fresh);
+            let was_led_back = is_first && live.canary == Weight::NONE && had_users(desk);
+            Ok(Stage { target, routes, live, was_led_back })
+        }
         Err(why) => desk.stop(why),
     }
 }
@@ -174,6 +182,18 @@ fn is_led_back(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<bool, Halt> {
     }
     desk.memory.is_rolling_back = false;
     Ok(false)
+}
+
+/// Whether users come to the new version by what the status says.
+fn had_users(desk: &Desk<'_>) -> bool {
+    let Some(analysis) = desk.canary.spec.analysis.as_ref().filter(|_| !is_plain(desk)) else { return false };
+    let iterated = match analysis.strategy() {
+        Strategy::AbTesting => 0 < desk.status.iterations,
+        // In the look between the last iteration and the promotion.
+        Strategy::BlueGreen => analysis.iterations() < desk.status.iterations,
+        Strategy::Canary => false,
+    };
+    is_running(desk.status.phase) && (iterated || 0 < desk.status.canary_weight)
 }
 
 /// Whether a run is under way, so that it needs no start.
@@ -206,7 +226,9 @@ fn primary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
         Readiness::Ready => Ok(()),
         Readiness::Waiting(why) => desk.stop(why),
         Readiness::Failed(why) => {
-            desk.warning(why.clone());
+            if !stage.was_led_back {
+                desk.warning(why.clone());
+            }
             if matches!(desk.status.phase, Some(Phase::Promoting | Phase::Finalising)) {
                 finish::fail_promotion(desk, stage, &why)
             } else {
@@ -230,12 +252,10 @@ fn canary_is_ready(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
         Readiness::Ready => Ok(()),
         Readiness::Waiting(why) => desk.stop(why),
         Readiness::Failed(why) => {
-            desk.warning(why.clone());
-            desk.alert(
-                serin_api::flagger::Severity::Error,
-                &format!("Progress deadline exceeded: {why}"),
-                false,
-            );
+            if !stage.was_led_back {
+                desk.warning(why.clone());
+                desk.alert(Severity::Error, &format!("Progress deadline exceeded: {why}"), false);
+            }
             finish::roll_back(desk, stage)
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn is_due(desk: &mut Desk<'_>, target: &Target<'_>) -> Result<bool, H
 /// Begins a run, if those who are asked agree.
 pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     chats::begin(desk, &stage.target);
-    if confirm::is_aborted(desk) || confirm::is_taken_back(desk)? {
+    if confirm::is_aborted(desk, stage) || confirm::is_taken_back(desk, stage)? {
         return give_up(desk, stage);
     }
     let asked = desk.status.phase;
@@ -68,7 +68,7 @@ pub(super) fn start(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> 
 /// A person has called off what waits for its start.
 pub(super) fn call_off(desk: &mut Desk<'_>, stage: &Stage<'_>) -> Result<(), Halt> {
     chats::begin(desk, &stage.target);
-    if confirm::is_aborted(desk) { give_up(desk, stage) } else { Ok(()) }
+    if confirm::is_aborted(desk, stage) { give_up(desk, stage) } else { Ok(()) }
 }
 
 /// What waited for its start never begins.

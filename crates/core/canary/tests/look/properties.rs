@@ -222,8 +222,6 @@ fn play(name: &str, prepare: impl FnOnce(&mut Cluster)) -> Option<Cluster> {
 fn without_waits(seen: &Seen) -> (Vec<String>, Vec<String>) {
     let mut events = seen.events.clone();
     events.retain(|event| !event.contains("not ready") && !event.contains("metrics providers"));
-    // Who restarts while users leave comes to the same decision once more.
-    events.dedup_by(|event, before| event == before && event.contains("Rolling back"));
     (events, seen.statuses.clone())
 }
 

@@ -196,6 +196,37 @@ fn an_abort_takes_the_version_back_at_once() {
     }
 }
 
+/// While its users leave nothing is remembered but what stands in objects.
+#[test]
+fn a_restart_in_the_midst_of_a_roll_back_tells_nothing_twice() {
+    for (name, deeds) in [
+        ("istio/fail-metric", vec![READY, Wait(1), Rate(95.5), Patch]),
+        ("nginx/abtest", vec![READY, Wait(1), Patch, Phase(&["Progressing"]), Wait(25), Rate(95.5)]),
+        (
+            "istio/rollback-hook",
+            vec![Hook("rb", NO), READY, Wait(1), Patch, Deed::Asked("rb", 3), Hook("rb", &[200])],
+        ),
+        ("istio/success", vec![READY, Wait(1), Patch, Phase(&["Progressing"]), Wait(25)]),
+        ("nginx/success", vec![READY, Wait(1), Patch, Phase(&["Progressing"]), Wait(25)]),
+    ] {
+        let Some(mut course) = course(name, deeds) else { return };
+        let cluster = &mut course.cluster;
+        if name.ends_with("success") {
+            say(cluster, "abort");
+        }
+        let is_told = |it: &Cluster| told(it, "Rolling back") == 1;
+        assert!(cluster.until(Duration::from_mins(3), is_told), "{name}: {:#?}", cluster.seen.events);
+        assert_eq!(cluster.phase(), "Progressing", "{name}: nobody had to leave");
+        let alerts = cluster.seen.alerts.len();
+        cluster.forget();
+        let is_over = |it: &Cluster| it.phase() == "Failed";
+        assert!(cluster.until(Duration::from_mins(3), is_over), "{name}: {}", cluster.status());
+        assert_eq!(told(cluster, "Rolling back"), 1, "{name}: {:#?}", cluster.seen.events);
+        assert_eq!(told(cluster, "Canary failed! Scaling down"), 1, "{name}");
+        assert_eq!(cluster.seen.alerts.len(), alerts, "{name}");
+    }
+}
+
 #[test]
 fn words_without_a_run_and_for_other_versions_do_nothing_and_go() {
     for verb in ["approve", "promote", "abort"] {
