@@ -2,10 +2,11 @@
 # Every public manifest of Flagger (its examples and the kustomize overlays of its installation), as a user applies it: Flagger's own
 # definitions, the target and autoscaler of its overlay `podinfo`, each Canary to Initialized and, after a new image, to Succeeded;
 # and the arguments of every overlay's controller. Metric servers and web hooks are answered by a double, and the objects of meshes
-# are taken by definitions that check nothing. usage: compat.sh PLANE_DIR OUT   env SERIN_BIN, CI
+# are taken by definitions that check nothing. usage: compat.sh PLANE_DIR|embedded OUT   env SERIN_BIN, CI
+# With `embedded` it starts the embedded Kubernetes (the program embedded-plane beside SERIN_BIN) instead of using a real one.
 # The manifests lie beside the repository (SERIN_SHARED); they are data, and no part of it.
 set -uo pipefail
-PLANE=${1:?usage: compat.sh PLANE_DIR OUT}; OUT=${2:?usage: compat.sh PLANE_DIR OUT}
+PLANE=${1:?usage: compat.sh PLANE_DIR|embedded OUT}; OUT=${2:?usage: compat.sh PLANE_DIR|embedded OUT}
 cd "$(dirname "$0")"
 . ./tools.sh
 FLAGGER=${SERIN_SHARED:-$REPO/../shared}/compat/flagger
@@ -15,15 +16,36 @@ if [ ! -d "$FLAGGER" ]; then
 fi
 ensure_kubectl && ensure_yaml && ensure_serin || exit 1
 mkdir -p "$OUT"
-export KUBECONFIG=$PLANE/kubeconfig
 PIDS=()
 trap 'for pid in "${PIDS[@]}"; do stop "$pid"; done' EXIT
 run() { local name=$1; shift; "$@" > "$OUT/$name.log" 2>&1 < /dev/null & PIDS+=($!); }
 die() { echo "compat: FAILED: $1"; kubectl get canaries -A; tail -n 15 "$OUT"/controller.log; exit 1; }
 PORT=$(free_ports 26000) || exit 1
+apply=(apply --server-side --force-conflicts)
+fit() { cat "$1"; } # file
+if [ "$PLANE" = embedded ]; then
+  # It serves no apply but the client's, and no rules of CEL, which Flagger's definitions have: they are left out.
+  apply=(apply)
+  fit() {
+    "$PYTHON_WITH_YAML" -c '
+import sys, yaml
+def without(value):
+    if isinstance(value, dict):
+        return {key: without(one) for key, one in value.items() if key != "x-kubernetes-validations"}
+    return [without(one) for one in value] if isinstance(value, list) else value
+loader, dumper = getattr(yaml, "CSafeLoader", yaml.SafeLoader), getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+yaml.dump_all([without(one) for one in yaml.load_all(open(sys.argv[1]), loader) if one], sys.stdout, dumper)' "$1"
+  }
+  PLANE=$(cd "$OUT" && pwd)
+  run plane "$(dirname "$SERIN_BIN")/embedded-plane" "$PLANE/kubeconfig"
+  for _ in $(seq 1 100); do grep -q '^up' "$OUT/plane.log" && break; sleep 0.1; done
+  grep -q '^up' "$OUT/plane.log" || { echo "compat: FAILED: no embedded Kubernetes: $(tail -1 "$OUT/plane.log")"; exit 1; }
+  cp "$PLANE/kubeconfig" "$PLANE/controller.kubeconfig"
+fi
+export KUBECONFIG=$PLANE/kubeconfig
 
 # ---- definitions: Flagger's, and of each mesh's kinds one that takes anything
-kubectl apply --server-side --force-conflicts -f "$FLAGGER/kustomize/base/flagger/crd.yaml" > /dev/null || die "Flagger's own definitions are refused"
+fit "$FLAGGER/kustomize/base/flagger/crd.yaml" | kubectl "${apply[@]}" -f - > /dev/null || die "Flagger's own definitions are refused"
 for kind in networking.istio.io/v1beta1/VirtualService networking.istio.io/v1beta1/DestinationRule split.smi-spec.io/v1alpha1/TrafficSplit \
   split.smi-spec.io/v1alpha2/TrafficSplit kuma.io/v1alpha1/TrafficRoute kuma.io/v1alpha1/Mesh policy.linkerd.io/v1alpha1/AuthorizationPolicy; do
   IFS=/ read -r group version name <<< "$kind"
@@ -31,7 +53,7 @@ for kind in networking.istio.io/v1beta1/VirtualService networking.istio.io/v1bet
   scope=Namespaced; [ "$group" = kuma.io ] && scope=Cluster
   versions="{name: $version, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}"
   [ "$kind" = split.smi-spec.io/v1alpha2/TrafficSplit ] && versions="$versions, ${versions//v1alpha2, served: true, storage: true/v1alpha1, served: true, storage: false}"
-  kubectl apply --server-side --force-conflicts -f - > /dev/null << CRD || die "no definition of $name"
+  kubectl "${apply[@]}" -f - > /dev/null << CRD || die "no definition of $name"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: $plural.$group}
@@ -120,7 +142,7 @@ sed -n 's/^ *namespace: *\([a-z].*\)/\1/p' "${files[@]}" | grep -vx default | so
 kubectl apply -f "$OUT/namespaces.yaml" > "$OUT/namespaces.applied" || die "the namespaces of the overlays are refused"
 for file in "${files[@]}"; do
   name=$(basename "$file" .yaml)
-  accepted=$(kubectl apply --server-side --force-conflicts --dry-run=server -f "$file" 2> "$OUT/$name.refused" | wc -l) || die "$file is refused: $(tail -1 "$OUT/$name.refused")"
+  accepted=$(fit "$file" | kubectl "${apply[@]}" --dry-run=server -f - 2> "$OUT/$name.refused" | wc -l) || die "$file is refused: $(tail -1 "$OUT/$name.refused")"
   what=kustomize/$name with=; [ "${file#"$OUT"}" != "$file" ] || what=artifacts/flagger/$name.yaml
   [ $what != "kustomize/$name" ] || [ ! -e "$OUT/$name.args" ] || with="; serin flagger runs with $(tail -n +2 "$OUT/$name.args" | xargs)"
   table+=("$what|$accepted objects accepted$with")

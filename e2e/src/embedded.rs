@@ -16,7 +16,7 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Starts the embedded Kubernetes and its workload controllers; the answer is its client, and the listener that must be kept.
-pub(crate) async fn start(kubeconfig: &Path, stop: &CancellationToken) -> Result<(Client, Listener)> {
+pub async fn start(kubeconfig: &Path, stop: &CancellationToken) -> Result<(Client, Listener)> {
     let plane = Plane::new(serin_plane::Options::default());
     let client = plane.client();
     let listener = plane.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;

@@ -13,13 +13,14 @@
 //! - [`scenarios`]: the table of scenarios of Rollouts, with the number that each has in the specification.
 //! - [`canaries`]: that of Canaries, with the words that are theirs.
 //! - [`servers`]: the metric server, web hooks and chats that a Canary calls, as a scenario wants them.
+//! - [`embedded`]: the parts of a cluster that this process plays.
 //! - [`routers`]: the kinds that meshes and gateways bring.
 #![allow(clippy::missing_errors_doc)] // every function here fails in one way: the scenario fails, and says why
 
 pub mod canaries;
 pub mod cluster;
 pub mod controller;
-mod embedded;
+pub mod embedded;
 pub mod fixture;
 pub mod kubectl;
 pub mod mirror;
