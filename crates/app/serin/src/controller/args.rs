@@ -1,9 +1,10 @@
 //! The flags of `serin controller`: Argo's names, so that an installation's arguments need no change.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, ValueEnum, error::Error};
-use serin_cluster::access::Access;
+
+use crate::plugin::AccessFlags;
 
 /// Flags of Argo's controller that mean nothing here: whether each takes a value, and why it is not needed.
 const IGNORED: &[(&str, bool, &str)] = &[
@@ -68,7 +69,7 @@ pub(crate) struct ControllerArgs {
     /// Rollouts that are worked on at the same time
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) rollout_threads: u16,
-    /// Take part in the election of one leader among several copies
+    /// Take part in the election of one leader among several copies, by a lease in the namespace of --namespace or of the pod
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = ArgAction::Set)]
     pub(super) leader_elect: bool,
     /// How long others wait after the leader's last sign of life
@@ -80,51 +81,8 @@ pub(crate) struct ControllerArgs {
     /// Between two signs of life
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(super) leader_election_retry_period: Duration,
-    /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, the pod's service account]
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The context in the kubeconfig
-    #[arg(long)]
-    context: Option<String>,
-    /// The namespace of the leader's lease, and with --namespaced of everything
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// The cluster in the kubeconfig
-    #[arg(long)]
-    cluster: Option<String>,
-    /// The user in the kubeconfig
-    #[arg(long)]
-    user: Option<String>,
-    /// Address of the API server
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
-    /// Bearer token for the API server
-    #[arg(long)]
-    token: Option<String>,
-    /// Certificate authority of the API server
-    #[arg(long, value_name = "FILE")]
-    certificate_authority: Option<String>,
-    /// The client's certificate
-    #[arg(long, value_name = "FILE")]
-    client_certificate: Option<String>,
-    /// The key of the client's certificate
-    #[arg(long, value_name = "FILE")]
-    client_key: Option<String>,
-    /// Name that the API server's certificate must have [default: the host of its address]
-    #[arg(long, value_name = "NAME")]
-    tls_server_name: Option<String>,
-    /// User to act as
-    #[arg(long = "as", value_name = "USER")]
-    impersonate: Option<String>,
-    /// Group to act as; may be repeated
-    #[arg(long = "as-group", value_name = "GROUP")]
-    impersonate_groups: Vec<String>,
-    /// Unique id to act as
-    #[arg(long = "as-uid", value_name = "UID")]
-    impersonate_uid: Option<String>,
-    /// Do not check the API server's certificate
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    insecure_skip_tls_verify: bool,
+    #[command(flatten)]
+    pub(super) access: AccessFlags,
     #[command(flatten)]
     pub(super) ignored: Ignored,
 }
@@ -183,29 +141,6 @@ impl clap::FromArgMatches for Ignored {
     }
 }
 
-impl ControllerArgs {
-    /// How to reach the cluster.
-    pub(super) fn access(&self) -> Access {
-        Access {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-            cluster: self.cluster.clone(),
-            user: self.user.clone(),
-            namespace: self.namespace.clone(),
-            server: self.server.clone(),
-            token: self.token.clone(),
-            certificate_authority: self.certificate_authority.clone(),
-            client_certificate: self.client_certificate.clone(),
-            client_key: self.client_key.clone(),
-            tls_server_name: self.tls_server_name.clone(),
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            impersonate: self.impersonate.clone(),
-            impersonate_groups: self.impersonate_groups.clone(),
-            impersonate_uid: self.impersonate_uid.clone(),
-        }
-    }
-}
-
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && 0.0 < number => Ok(number),
@@ -256,9 +191,25 @@ mod tests {
         assert_eq!(args.leader_election_lease_duration, Duration::from_mins(1));
         assert_eq!(args.ignored.0.len(), IGNORED.len(), "{:?}", args.ignored.0);
         assert_eq!(parse("--metricsport 7").unwrap().metrics_port, 7);
-        let access = args.access();
+        let access = args.access.access();
         assert_eq!(access.impersonate_groups, ["g", "h"]);
         assert_eq!((access.client_key, access.cluster), (Some("f".to_owned()), Some("c".to_owned())));
+    }
+
+    #[test]
+    fn the_flags_of_a_connection_are_those_of_kubectl_with_the_same_help() {
+        let help = |command: clap::Command| -> std::collections::BTreeMap<String, String> {
+            let arguments = command.get_arguments().filter(|arg| !arg.is_hide_set());
+            let flag = |arg: &Arg| Some((arg.get_long()?.to_owned(), arg.get_help()?.to_string()));
+            arguments.filter_map(flag).collect()
+        };
+        let controller = help(ControllerArgs::augment_args(clap::Command::new("c")));
+        let kubectl = help(AccessFlags::augment_args(clap::Command::new("k")));
+        assert_eq!(kubectl.len(), 15);
+        assert!(kubectl.iter().all(|(flag, help)| controller.get(flag) == Some(help)));
+        for words in ["-s s -n n", "--insecure-skip-tls-verify=1", "--insecure-skip-tls-verify=false"] {
+            assert!(parse(words).is_ok(), "{words}");
+        }
     }
 
     #[test]

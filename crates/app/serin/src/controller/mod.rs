@@ -38,7 +38,8 @@ pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     if let Some(problem) = times.problem().filter(|_| args.leader_elect) {
         bail!("the times of the leader election cannot work: {problem}");
     }
-    let Connection { client, namespace, server } = args.access().connect(&format!("serin/{VERSION}")).await?;
+    let Connection { client, namespace, server } =
+        args.access.access().connect(&format!("serin/{VERSION}")).await?;
     let instance = Some(args.instance_id.clone()).filter(|id| !id.is_empty());
     tracing::info!(version = VERSION, server, namespace, namespaced = args.namespaced, instance, "starting");
 

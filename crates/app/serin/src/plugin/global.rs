@@ -1,8 +1,8 @@
-//! kubectl's flags, as its plugins have them.
+//! kubectl's flags, as its plugins have them; those for its connection are also those of Argo's controller.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgAction, Args, builder::BoolishValueParser};
 use serin_cluster::access::Access;
 
 /// Where kubectl keeps what it knows of APIs.
@@ -11,6 +11,30 @@ const CACHE_DIR: &str = "$HOME/.kube/cache";
 /// kubectl's flags.
 #[derive(Args)]
 pub(crate) struct Global {
+    #[command(flatten)]
+    pub(crate) access: AccessFlags,
+    /// Default cache directory
+    #[arg(long, global = true, value_name = "string", default_value = CACHE_DIR)]
+    cache_dir: Option<String>,
+    /// If true, opt-out of response compression for all requests to the server
+    #[arg(long, global = true)]
+    disable_compression: bool,
+    /// Log level for kubernetes client library
+    #[arg(short = 'v', long, global = true, value_name = "int")]
+    kloglevel: Option<i32>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "string",
+        default_value = "0",
+        help = "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests."
+    )]
+    request_timeout: Option<String>,
+}
+
+/// Those of them that describe a connection.
+#[derive(Args, Debug)]
+pub(crate) struct AccessFlags {
     #[arg(
         long = "as",
         global = true,
@@ -32,9 +56,6 @@ pub(crate) struct Global {
         help = "UID to impersonate for the operation."
     )]
     impersonate_uid: Option<String>,
-    /// Default cache directory
-    #[arg(long, global = true, value_name = "string", default_value = CACHE_DIR)]
-    cache_dir: Option<String>,
     /// Path to a cert file for the certificate authority
     #[arg(long, global = true, value_name = "string")]
     certificate_authority: Option<String>,
@@ -50,15 +71,9 @@ pub(crate) struct Global {
     /// The name of the kubeconfig context to use
     #[arg(long, global = true, value_name = "string")]
     context: Option<String>,
-    /// If true, opt-out of response compression for all requests to the server
-    #[arg(long, global = true)]
-    disable_compression: bool,
     /// If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     insecure_skip_tls_verify: bool,
-    /// Log level for kubernetes client library
-    #[arg(short = 'v', long, global = true, value_name = "int")]
-    kloglevel: Option<i32>,
     #[arg(
         long,
         global = true,
@@ -69,14 +84,6 @@ pub(crate) struct Global {
     /// If present, the namespace scope for this CLI request
     #[arg(short, long, global = true, value_name = "string")]
     namespace: Option<String>,
-    #[arg(
-        long,
-        global = true,
-        value_name = "string",
-        default_value = "0",
-        help = "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests."
-    )]
-    request_timeout: Option<String>,
     /// The address and port of the Kubernetes API server
     #[arg(short, long, global = true, value_name = "string")]
     server: Option<String>,
@@ -110,7 +117,9 @@ impl Global {
         ];
         all.into_iter().filter(|(is_given, ..)| *is_given).map(|(_, flag, why)| (flag, why)).collect()
     }
+}
 
+impl AccessFlags {
     /// The connection that the flags describe.
     pub(crate) fn access(&self) -> Access {
         Access {

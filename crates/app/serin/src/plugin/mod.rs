@@ -16,7 +16,7 @@ use clap::{
 use serde_json::json;
 use serin_cluster::{access::Connection, direct::Direct};
 
-pub(crate) use global::Global;
+pub(crate) use global::{AccessFlags, Global};
 
 /// A command under two names.
 pub(crate) struct Plugin {
@@ -68,7 +68,7 @@ pub(crate) async fn connect(global: &Global, agent: &str) -> anyhow::Result<(Dir
         eprintln!("--{flag} is ignored: {why}");
     }
     let agent = format!("{agent}/{}", env!("CARGO_PKG_VERSION"));
-    let Connection { client, namespace, .. } = global.access().connect(&agent).await?;
+    let Connection { client, namespace, .. } = global.access.access().connect(&agent).await?;
     Ok((Direct::new(client), namespace))
 }
 
