@@ -30,10 +30,12 @@ test: rust
 	@cargo test --workspace --no-fail-fast
 
 # Licences, banned packages and the version knot are held by the tidy test of `make test` from the same deny.toml, on every
-# machine; cargo-deny adds the list of known vulnerabilities, which must be fetched.
+# machine; cargo-deny adds the list of known vulnerabilities, which must be fetched. The one crate that knows whether there are
+# pictures is looked at without them: the workspace always has them.
 lint: rust
 	@cargo fmt --all --check && echo "fmt: clean"
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings && echo "clippy: clean"
+	@cargo clippy -p serin-picture --quiet -- -D warnings && echo "clippy: clean without pictures, too"
 	@cargo test --quiet -p xtask --test tidy
 	@if command -v cargo-deny > /dev/null; then cargo deny --log-level error check && echo "deny: clean"; \
 	else echo "skipped: known vulnerabilities (cargo install --locked cargo-deny; licences and bans are held by tidy)"; fi
