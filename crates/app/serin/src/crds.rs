@@ -1,11 +1,10 @@
 //! `serin crds`: what must be installed before a Rollout or a Canary can be created.
 
-use std::{
-    io::{ErrorKind, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use anyhow::Context;
+
+use crate::out;
 
 /// Print the custom resource definitions, for kubectl apply -f -
 #[derive(clap::Args, Debug)]
@@ -23,9 +22,6 @@ pub(crate) fn print(args: &CrdsArgs) -> anyhow::Result<ExitCode> {
         text.push_str("---\n");
         text.push_str(&serde_saphyr::to_string(&definition).context("writing YAML")?);
     }
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("writing to stdout"),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    out::write(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ mod flagger;
 mod gate;
 mod judge;
 mod loadtester;
+mod out;
 mod plugin;
 mod progress;
 mod rollouts;
@@ -59,13 +60,13 @@ enum Command {
 fn main() -> ExitCode {
     // There is one TLS provider, and it must be there before the first connection.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        eprintln!("Error: another TLS provider was installed first");
+        out::complain("Error: another TLS provider was installed first");
         return ExitCode::FAILURE;
     }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(dispatch()),
         Err(error) => {
-            eprintln!("Error: starting the runtime: {error}");
+            out::complain(format_args!("Error: starting the runtime: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -103,8 +104,5 @@ async fn dispatch() -> ExitCode {
         Command::Explain(arguments) => return gate::explain(&arguments),
         Command::Crds(arguments) => crds::print(&arguments),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("Error: {error:#}");
-        ExitCode::FAILURE
-    })
+    out::ended(done)
 }

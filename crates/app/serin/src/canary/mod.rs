@@ -17,7 +17,10 @@ use serin_canary::{Settings, words};
 use serin_cluster::direct::{Direct, DirectError};
 use serin_kernel::{Key, Kind, Object, Observed};
 
-use crate::plugin::{self, Format, Plugin, output};
+use crate::{
+    out,
+    plugin::{self, Format, Plugin, output},
+};
 use args::{Arguments, Output, Verb};
 
 /// The names of the plugin.
@@ -92,7 +95,9 @@ impl Session {
                     found.push(Object::new(key.kind, &value)?);
                 }
                 Err(error) if error.is_not_found() => {}
-                Err(DirectError::Api { code: 403, message }) => eprintln!("{key} cannot be seen: {message}"),
+                Err(DirectError::Api { code: 403, message }) => {
+                    out::complain(format_args!("{key} cannot be seen: {message}"))
+                }
                 Err(error) => return Err(anyhow!(error).context(format!("reading {key}"))),
             }
         }

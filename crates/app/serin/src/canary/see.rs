@@ -12,9 +12,12 @@ use serin_kernel::{Object, Weight};
 use serin_report::canary::{self, Info, Listing, Snapshot};
 
 use super::{EVENT, Session, args};
-use crate::plugin::{
-    live::{Picture, draw},
-    output,
+use crate::{
+    out,
+    plugin::{
+        live::{Picture, draw},
+        output,
+    },
 };
 
 fn now() -> i64 {
@@ -25,7 +28,7 @@ pub(super) async fn list(session: &Session, everywhere: bool, wide: bool) -> any
     let namespace = if everywhere { "" } else { session.namespace.as_str() };
     let canaries = session.api.list(CANARY, namespace).await?;
     if canaries.is_empty() && session.format.is_none() {
-        eprintln!("No resources found.");
+        out::complain("No resources found.");
         return Ok(());
     }
     let mut all = Vec::new();

@@ -79,17 +79,26 @@ pub(crate) fn identity() -> String {
     format!("{}_{}-{since:x}", host.as_deref().map_or("serin", str::trim), std::process::id())
 }
 
-/// A token that the first SIGTERM or SIGINT cancels; the second ends the process at once.
+/// A token that the first SIGTERM, SIGINT or SIGHUP cancels; the second ends the process at once.
 pub(crate) fn stopped_by_signals() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let stays = outlives_its_terminal();
+    let mut hangup = (!stays).then(|| signal(SignalKind::hangup())).transpose().context("SIGHUP")?;
     let token = stop.clone();
     tokio::spawn(async move {
         loop {
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => drop(hangup.recv().await),
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                () = hung_up => {}
             }
             if token.is_cancelled() {
                 std::process::exit(130);
@@ -99,4 +108,11 @@ pub(crate) fn stopped_by_signals() -> anyhow::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+/// Whether we were started with SIGHUP ignored, as `nohup` does; listening for it would undo that.
+fn outlives_its_terminal() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -17,6 +17,8 @@ pub(crate) fn start(level: Level, format: Format) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A failure would be told on standard error, by a panic.
+    let lines = lines.log_internal_errors(false);
     // A second start (in tests) keeps the first.
     let _ = match format {
         Format::Text => lines.with_ansi(false).try_init(),

@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::ControllerArgs;
 
+use crate::out;
+
 /// The lease that Argo's controller takes, so that the two can never work side by side.
 const LEASE: &str = "argo-rollouts-controller-lock";
 /// The version told by metrics and logs.
@@ -28,7 +30,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) async fn run(args: &ControllerArgs) -> anyhow::Result<ExitCode> {
     logs::start(args.loglevel, args.logformat);
     for (flag, why) in &args.ignored.0 {
-        eprintln!("--{flag} is ignored: {why}");
+        out::complain(format_args!("--{flag} is ignored: {why}"));
     }
     let times = LockTimes {
         lease_duration: args.leader_election_lease_duration,

@@ -26,7 +26,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use args::{FlaggerArgs, with_two_hyphens};
 
-use crate::controller::{leading, logs};
+use crate::{
+    controller::{leading, logs},
+    out,
+};
 
 /// The lease that Flagger's controller takes, so that the two can never work side by side.
 const LEASE: &str = "flagger-leader-election";
@@ -46,7 +49,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Runs the controller.
 pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     if args.version {
-        println!("serin {VERSION}");
+        out::say(format_args!("serin {VERSION}"))?;
         return Ok(ExitCode::SUCCESS);
     }
     one_cluster(args)?;

@@ -44,7 +44,8 @@ pub(crate) async fn run(args: &GateArgs) -> ExitCode {
         Verb::Backtest(args) => backtest::run(args).await,
     };
     done.unwrap_or_else(|error| {
-        eprintln!("Error: {}", serin_report::judgement::harmless(&format!("{error:#}")));
+        let text = serin_report::judgement::harmless(&format!("{error:#}"));
+        crate::out::complain(format_args!("Error: {text}"));
         CANNOT.into()
     })
 }

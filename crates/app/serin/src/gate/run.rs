@@ -16,6 +16,7 @@ use serin_gate::record::Query;
 
 use super::args::{ConfigArgs, SourceArgs};
 use super::show::{self, Format};
+use crate::out;
 
 /// The exit codes of the verdicts; what cannot be run has 2.
 const FAIL: u8 = 1;
@@ -118,7 +119,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
         None => live::judge(args, config, previous).await?,
     };
     let Some(book) = book else {
-        eprintln!("interrupted while the past was read: nothing was judged, and no record was written");
+        out::complain("interrupted while the past was read: nothing was judged, and no record was written");
         return Ok(INTERRUPTED.into());
     };
     let record = tokio::task::block_in_place(|| book.close())?;
@@ -127,7 +128,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {
     Ok(match record.word() {
         // What passed is the step alone; the release goes on, and is not done.
         Word::Pass if step + 1 < steps => {
-            eprintln!("step {} of {steps} passed: the last step decides", step + 1);
+            out::complain(format_args!("step {} of {steps} passed: the last step decides", step + 1));
             HOLD.into()
         }
         Word::Pass => ExitCode::SUCCESS,

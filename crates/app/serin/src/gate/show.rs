@@ -1,7 +1,7 @@
 //! `serin explain` and `serin verify`: a record in words and pictures, and whether it holds.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,6 +16,7 @@ use serin_report::paint::Paint;
 use serin_report::verdict;
 
 use super::files;
+use crate::out;
 
 /// The width of a report where no terminal says its own, and the bounds of what is taken from one.
 const WIDTH: u16 = 100;
@@ -201,7 +202,7 @@ fn verified(bytes: &[u8]) -> Result<Held, Refusal> {
 
 fn ended(done: Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
-        eprintln!("Error: {}", harmless(&format!("{error:#}")));
+        out::complain(format_args!("Error: {}", harmless(&format!("{error:#}"))));
         super::CANNOT.into()
     })
 }
@@ -243,13 +244,7 @@ fn whole(record: &Record, format: Format) -> Result<Vec<u8>> {
 
 /// Writes to standard output. A reader that has gone away does not change the exit code.
 pub(super) fn print(text: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing to standard output")
-        }
-        _ => Ok(()),
-    }
+    Ok(out::offer(text)?)
 }
 
 pub(super) fn paint_of(stream: &impl IsTerminal) -> Paint {

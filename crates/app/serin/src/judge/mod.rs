@@ -9,7 +9,7 @@ mod lines;
 mod trouble;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufReader, BufWriter, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use serin_judge::{Judge, Outcome};
 use serin_report::judgement::{View, explain, harmless, html, markdown, terminal};
 use serin_report::paint::Paint;
 
-use crate::progress::Progress;
+use crate::{out, progress::Progress};
 use args::Format;
 pub(crate) use args::JudgeArgs;
 use documents::{Configuration, Documents};
@@ -132,18 +132,12 @@ fn judge_many(path: &Path) -> Result<ExitCode, Trouble> {
 /// Says something on standard error; what it quotes of users' text cannot move the cursor or fill the screen.
 fn tell(what: &str, text: &str) {
     let text: String = text.chars().take(SAID_CHARS_MAX).collect();
-    eprintln!("{what}: {}", harmless(&text));
+    out::complain(format_args!("{what}: {}", harmless(&text)));
 }
 
 /// Writes to standard output. A reader that has gone away (`serin judge … | head`) does not change the exit code.
 fn print(text: &[u8]) -> Result<(), Trouble> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Trouble::Output(format!("writing to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    out::offer(text).map_err(|unwritten| Trouble::Output(unwritten.to_string()))
 }
 
 fn paint() -> Paint {

@@ -12,7 +12,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use serin_cluster::{access::Access, direct::Direct};
 use serin_loadtester::{Door, Encoding, Gates, Level, Log, Settings, Tester, serve};
 
-use crate::controller::leading;
+use crate::{controller::leading, out};
 
 /// Serve gates, tasks and load for the web hooks of Canaries
 #[derive(Args, Debug)]
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: &LoadtesterArgs) -> anyhow::Result<ExitCode> {
         Form::Json => Encoding::Json,
         Form::Console => Encoding::Console,
     };
-    let log = Log::new(least, encoding, |line| eprintln!("{line}"));
+    let log = Log::new(least, encoding, |line| out::complain(line));
     let door = Door::new(Some(&args.namespace_regexp), args.namespaces.clone(), args.token_file.as_deref())?;
     let settings = Settings {
         timeout: args.timeout,

@@ -61,7 +61,7 @@ async fn draw_on(
         if seen.len() == followed.len() {
             let Picture { text, data } = picture(seen).await?;
             if text != drawn {
-                output::clear();
+                output::clear()?;
                 output::print(format, &data, &text)?;
                 drawn = text;
             }

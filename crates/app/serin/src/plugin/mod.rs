@@ -18,6 +18,8 @@ use serin_cluster::{access::Connection, direct::Direct};
 
 pub(crate) use global::{AccessFlags, Global};
 
+use crate::out;
+
 /// A command under two names.
 pub(crate) struct Plugin {
     /// Name of the binary when kubectl calls it as a plugin.
@@ -46,18 +48,13 @@ pub(crate) async fn run<A: CommandFactory + FromArgMatches>(
         Err(error) => Err(error),
     };
     match parsed {
-        Ok(arguments) => match verbs(arguments).await {
-            Ok(code) => code,
-            Err(error) => {
-                eprintln!("Error: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Ok(arguments) => out::ended(verbs(arguments).await),
         Err(error) => {
             let refusal = refuse(plugin, program, command, &words, &error);
-            print!("{}", refusal.out);
-            eprint!("{}", refusal.err);
-            refusal.code
+            if !refusal.err.is_empty() {
+                out::complain(refusal.err.trim_end_matches('\n'));
+            }
+            out::ended(out::offer(refusal.out.as_bytes()).map(|()| refusal.code).map_err(Into::into))
         }
     }
 }
@@ -65,7 +62,7 @@ pub(crate) async fn run<A: CommandFactory + FromArgMatches>(
 /// The API that kubectl's flags name, and the namespace; `agent` is who asks.
 pub(crate) async fn connect(global: &Global, agent: &str) -> anyhow::Result<(Direct, String)> {
     for (flag, why) in global.ignored() {
-        eprintln!("--{flag} is ignored: {why}");
+        out::complain(format_args!("--{flag} is ignored: {why}"));
     }
     let agent = format!("{agent}/{}", env!("CARGO_PKG_VERSION"));
     let Connection { client, namespace, .. } = global.access.access().connect(&agent).await?;

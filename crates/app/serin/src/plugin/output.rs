@@ -1,12 +1,13 @@
 //! Where words go: data to stdout, as text, JSON or YAML; colours only on a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use serde::Serialize;
 use serin_report::paint::Paint;
 
 use super::Format;
+use crate::out;
 
 /// Prints `text`, or `data` when a format was asked for.
 pub(crate) fn print(format: Option<Format>, data: &impl Serialize, text: &str) -> anyhow::Result<()> {
@@ -17,14 +18,9 @@ pub(crate) fn print(format: Option<Format>, data: &impl Serialize, text: &str) -
     }
 }
 
-/// Writes lines to stdout. A reader that has gone away (`| head`) is the end, not an error.
+/// Writes lines to stdout.
 pub(crate) fn write(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        other => other.context("writing to stdout"),
-    }
+    Ok(out::say(text.trim_end_matches('\n'))?)
 }
 
 /// Whether to colour.
@@ -35,8 +31,7 @@ pub(crate) fn paint(no_color: bool) -> Paint {
 }
 
 /// Clears the screen before a new picture, when there is a screen.
-pub(crate) fn clear() {
-    if std::io::stdout().is_terminal() {
-        print!("\u{1b}[H\u{1b}[2J");
-    }
+pub(crate) fn clear() -> anyhow::Result<()> {
+    let is_terminal = std::io::stdout().is_terminal();
+    Ok(if is_terminal { out::write(b"\x1b[H\x1b[2J") } else { Ok(()) }?)
 }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{heard::Heard, text};
+use crate::out;
 
 /// How long events that are still queued may hold up the end.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
@@ -99,7 +100,7 @@ async fn follow(
         }
         let Some(object) = cluster.get(target) else {
             if seen {
-                eprintln!("deployment {:?} is gone", target.name);
+                out::complain(format_args!("deployment {:?} is gone", target.name));
                 return Ok(Ending::Gone);
             }
             woken.notified().await;
@@ -107,12 +108,13 @@ async fn follow(
         };
         seen = true;
         let Some(state) = State::of(&object)? else {
-            eprintln!("the shift's annotation is gone from deployment {:?}", target.name);
+            out::complain(format_args!("the shift's annotation is gone from deployment {:?}", target.name));
             return Ok(Ending::Gone);
         };
         let line = describe(&object, cluster.get(&old_key).as_ref(), &state)?;
         if line != told {
-            println!("{} {line}", clock::system()());
+            // The shift goes on whether somebody reads or not.
+            out::offer(format!("{} {line}\n", clock::system()()).as_bytes())?;
             told = line;
         }
         if state.is_over() {

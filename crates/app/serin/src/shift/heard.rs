@@ -17,6 +17,8 @@ use serin_cluster::{Api, Call, Failure, KubeApi, Listed, Scope, Seen};
 use serin_kernel::Key;
 use tokio::{sync::Notify, time::Instant};
 
+use crate::out;
+
 /// The one kind of object whose refusal stops nothing: what it would have told is printed as well.
 const EVENTS: &str = "events";
 /// How long what was never answered may fail: the restart of an API server is over by then, a broken one is not.
@@ -91,7 +93,7 @@ impl Heard {
             Err(failure @ (Failure::Refused { .. } | Failure::Unreachable { .. })) => {
                 let what = format!("Warning: cannot {verb} {plural} now, trying again: {failure}");
                 if notes.told.insert(format!("{verb} {plural} {}", failure.code())) {
-                    eprintln!("{what}");
+                    out::complain(what);
                 }
                 given_up.map(|time| {
                     let seconds = time.as_secs();

@@ -21,6 +21,8 @@ use serin_kernel::{Kind, Object};
 use serin_lang::duration::GoDuration;
 use serin_rollout::shift::{self, ANNOTATION, Order, Phase, State};
 
+use crate::out;
+
 use drive::Ending;
 
 /// The exit code of what Ctrl-C has ended: 128 and the number of SIGINT, as shells have it.
@@ -96,7 +98,7 @@ pub(crate) async fn run(args: &ShiftArgs) -> anyhow::Result<ExitCode> {
     if args.dry_run {
         let pods = shift::pods(&pair.to, pair.from.as_ref())?;
         for (state, counts) in shift::preview(&state, &pods, clock::system()()) {
-            println!("{}", text::plan(&state, counts, &args.to));
+            out::say(text::plan(&state, counts, &args.to))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -106,7 +108,10 @@ pub(crate) async fn run(args: &ShiftArgs) -> anyhow::Result<ExitCode> {
         Ending::Over(phase) if phase == wanted => Ok(ExitCode::SUCCESS),
         Ending::Over(_) | Ending::Gone => Ok(ExitCode::FAILURE),
         Ending::Interrupted => {
-            eprintln!("interrupted: pods stay where they are{}", text::again(&flags(args), &state));
+            out::complain(format_args!(
+                "interrupted: pods stay where they are{}",
+                text::again(&flags(args), &state)
+            ));
             Ok(ExitCode::from(INTERRUPTED))
         }
         Ending::Refused(why) => {
@@ -147,12 +152,15 @@ async fn decide(args: &ShiftArgs, pair: &Pair, state: Option<State>) -> anyhow::
     let was_done = ended.is_some_and(|_| pair.from.as_ref().is_none_or(wants_none));
     let Some(state) = state.filter(|state| !state.is_over()) else {
         if args.abort {
-            eprintln!("no shift to {:?} is under way", args.to);
+            out::complain(format_args!("no shift to {:?} is under way", args.to));
             return Ok(None);
         }
         // Whoever repeats the command of a shift that is done must not send its pods back.
         if was_done && args.total.is_none() {
-            eprintln!("nothing to do: the shift from {:?} to {:?} is done", args.from, args.to);
+            out::complain(format_args!(
+                "nothing to do: the shift from {:?} to {:?} is done",
+                args.from, args.to
+            ));
             return Ok(None);
         }
         return begin(args, pair).await.map(Some);
@@ -173,7 +181,7 @@ async fn decide(args: &ShiftArgs, pair: &Pair, state: Option<State>) -> anyhow::
         return Ok(Some(back));
     }
     if state.phase == Phase::Returning {
-        eprintln!("the shift is on its way back: {}", state.cause);
+        out::complain(format_args!("the shift is on its way back: {}", state.cause));
         return Ok(Some(state));
     }
     let wanted = Order { total: args.total.unwrap_or(order.total), ..order_of(args, order.total) };
@@ -183,7 +191,11 @@ async fn decide(args: &ShiftArgs, pair: &Pair, state: Option<State>) -> anyhow::
             text::settings(order)
         );
     }
-    eprintln!("going on with the shift at step {} of {}", state.step.saturating_add(1), order.steps.len());
+    out::complain(format_args!(
+        "going on with the shift at step {} of {}",
+        state.step.saturating_add(1),
+        order.steps.len()
+    ));
     Ok(Some(state))
 }
 
@@ -205,9 +217,9 @@ async fn begin(args: &ShiftArgs, pair: &Pair) -> anyhow::Result<State> {
     examine(args, pair, from).await?;
     let (wanted, ready) = (counts.canary.saturating_add(counts.stable), pods.ready());
     if ready < wanted {
-        eprintln!(
+        out::complain(format_args!(
             "Warning: {ready} of {wanted} pods are ready, and the shift keeps as many ready as there are when it moves the first: wait until all are ready, if they can be"
-        );
+        ));
     }
     let state = State::begin(order, &pods, clock::system()());
     if !args.dry_run {
@@ -239,13 +251,13 @@ async fn examine(args: &ShiftArgs, pair: &Pair, from: &Object) -> anyhow::Result
         .filter_map(|service| Object::new(kinds::SERVICE, service).ok()?.view().ok())
         .collect();
     let autoscalers = pair.api.list(AUTOSCALER, &pair.namespace).await.unwrap_or_else(|error| {
-        eprintln!("Warning: could not see whether an autoscaler interferes: {error}");
+        out::complain(format_args!("Warning: could not see whether an autoscaler interferes: {error}"));
         Vec::new()
     });
     let (old, new): (Deployment, Deployment) = (from.view()?, pair.to.view()?);
     let problems = shift::check(&old, &new, &services, &autoscalers, args.service.as_deref());
     for warning in problems.iter().filter(|problem| problem.is_warning()) {
-        eprintln!("Warning: {warning}");
+        out::complain(format_args!("Warning: {warning}"));
     }
     match problems.into_iter().find(|problem| !problem.is_warning()) {
         Some(problem) => Err(problem.into()),

@@ -10,6 +10,7 @@ use serin_gate::{Block, Gate, Shelf, Word};
 use serin_report::verdict::{group_line, line};
 
 use super::super::show;
+use crate::out;
 
 /// A judgement in the making.
 pub(super) struct Book {
@@ -96,7 +97,7 @@ impl Book {
             }
         };
         if !self.is_quiet {
-            eprintln!("{line}");
+            out::complain(line);
         }
         let is_last_step = step as usize + 1 >= steps;
         Ok(match word {

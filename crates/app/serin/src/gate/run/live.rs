@@ -12,6 +12,7 @@ use serin_sources::Prometheus;
 
 use super::book::{Book, Next};
 use super::{RunArgs, queries, step_of};
+use crate::out;
 
 /// Parts of the canary's share.
 const WHOLE: f64 = 10_000.0;
@@ -141,7 +142,7 @@ async fn go_on(
             // It worked before, so it is the source that fails and not the query: the release stays where it was, and of the
             // router nothing is known.
             (Err(error), Some(known)) => {
-                eprintln!("{start}: {error:#}");
+                out::complain(format_args!("{start}: {error:#}"));
                 Stage { step: known, ..Stage::default() }
             }
             (Err(error), None) => return Err(error),

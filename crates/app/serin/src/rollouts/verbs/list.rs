@@ -8,7 +8,7 @@ use serin_api::kinds::{REPLICA_SET, ROLLOUT};
 use serin_report::rollout::{Info, Listing, Snapshot, list};
 
 use super::Session;
-use crate::{plugin::output, rollouts::args};
+use crate::{out, plugin::output, rollouts::args};
 
 pub(super) async fn rollouts(session: Session, arguments: &args::ListRollouts) -> anyhow::Result<ExitCode> {
     let namespace = if arguments.all_namespaces { "" } else { session.namespace.as_str() };
@@ -27,7 +27,7 @@ pub(super) async fn rollouts(session: Session, arguments: &args::ListRollouts) -
         session.api.list(ROLLOUT, namespace).await?.into_iter().filter(wanted).map(info).collect();
     let mut listing = Listing { namespace: arguments.all_namespaces, no_header: false };
     if found.is_empty() && !arguments.watch {
-        eprintln!("No resources found.");
+        out::complain("No resources found.");
         return Ok(ExitCode::SUCCESS);
     }
     output::print(session.format, &found, &stamped(arguments, &list(&found, listing)))?;
