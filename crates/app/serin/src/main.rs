@@ -1,5 +1,8 @@
 //! The one binary: arguments, wiring, terminal output. What thinks lives in the crates below.
 
+// They panic when nobody reads: `out` is the way to the terminal.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod canary;
 mod controller;
 mod crds;

@@ -65,6 +65,26 @@ pub fn icon(status: &str) -> (&'static str, Option<Hue>) {
     }
 }
 
+/// The beginning of a line of which at most `width` characters are seen; colours end where they do.
+#[must_use]
+pub fn clip(line: &str, width: usize) -> String {
+    if visible_width(line) <= width {
+        return line.to_owned();
+    }
+    let (mut clipped, mut seen, mut in_code) = (String::new(), 0, false);
+    for character in line.chars() {
+        let is_code = in_code || character == '\u{1b}';
+        in_code = is_code && character != 'm';
+        if is_code || seen + 1 < width {
+            clipped.push(character);
+        } else if seen + 1 == width {
+            clipped.push('…');
+        }
+        seen += usize::from(!is_code);
+    }
+    clipped
+}
+
 /// How many characters of `text` are seen: all but ANSI colour codes.
 pub(crate) fn visible_width(text: &str) -> usize {
     let mut in_code = false;
@@ -108,5 +128,21 @@ mod tests {
         assert_eq!(painted, "\u{1b}[32m✔ Healthy\u{1b}[0m");
         assert_eq!(visible_width(&painted), 9);
         assert_eq!(Paint::Plain.paint(Some(Hue::Green), "✔"), "✔");
+    }
+
+    #[test]
+    fn a_line_is_clipped_by_what_is_seen_of_it() {
+        let painted = Paint::Colour.paint(Some(Hue::Green), "✔ Healthy");
+        for (line, width, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("abcd", 1, "…"),
+            ("abcd", 0, ""),
+            ("", 0, ""),
+            (&painted, 9, &painted),
+            (&painted, 4, "\u{1b}[32m✔ H…\u{1b}[0m"),
+        ] {
+            assert_eq!(clip(line, width), expected, "{line} {width}");
+        }
     }
 }

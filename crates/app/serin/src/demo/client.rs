@@ -26,16 +26,32 @@ struct Tally {
     first_failure: Option<String>,
 }
 
+/// What became of a request.
+struct Outcome {
+    /// Which version has answered, if one has.
+    version: Option<String>,
+    /// Why it failed, if it did.
+    failure: Option<String>,
+}
+
+impl Outcome {
+    fn failed(why: impl ToString) -> Self {
+        Self { version: None, failure: Some(why.to_string()) }
+    }
+}
+
 impl Tally {
-    fn add(&mut self, outcome: Result<String, String>) {
-        match &outcome {
-            Ok(version) => *self.requests.total.entry(version.clone()).or_default() += 1,
-            Err(why) => {
-                self.requests.failed += 1;
-                self.first_failure.get_or_insert_with(|| why.clone());
-            }
+    fn add(&mut self, Outcome { version, failure }: Outcome) {
+        let requests = &mut self.requests;
+        let counts = if failure.is_some() { &mut requests.refused } else { &mut requests.total };
+        if let Some(version) = &version {
+            *counts.entry(version.clone()).or_default() += 1;
         }
-        self.recent.push_back(outcome.ok());
+        if let Some(why) = failure {
+            requests.failed += 1;
+            self.first_failure.get_or_insert(why);
+        }
+        self.recent.push_back(version);
         while RECENT < self.recent.len() {
             self.recent.pop_front();
         }
@@ -63,9 +79,8 @@ impl SteadyClient {
                 let (http, tally) = (http.clone(), tally.clone());
                 requests.spawn(async move {
                     let outcome = timeout(PATIENCE, send(&http, address, host)).await;
-                    tally
-                        .lock()
-                        .add(outcome.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}"))));
+                    let late = |_| Outcome::failed(format!("no answer within {PATIENCE:?}"));
+                    tally.lock().add(outcome.unwrap_or_else(late));
                 });
             }
         });
@@ -100,25 +115,47 @@ impl SteadyClient {
 pub(super) async fn reached(address: SocketAddr, host: &str) {
     let http = Client::builder(TokioExecutor::new()).build_http();
     let mut tick = interval(LOOK);
-    while send(&http, address, host).await.is_err() {
+    while send(&http, address, host).await.failure.is_some() {
         tick.tick().await;
     }
 }
 
 type Http = Client<hyper_util::client::legacy::connect::HttpConnector, Empty<Bytes>>;
 
-/// The version that answered, or why nothing good did.
-async fn send(http: &Http, address: SocketAddr, host: &str) -> Result<String, String> {
-    let request = Request::get(format!("http://{address}/"))
-        .header(hyper::header::HOST, host)
-        .body(Empty::new())
-        .map_err(|error| error.to_string())?;
-    let answer = http.request(request).await.map_err(|error| error.to_string())?;
+async fn send(http: &Http, address: SocketAddr, host: &str) -> Outcome {
+    let request = Request::get(format!("http://{address}/")).header(hyper::header::HOST, host);
+    let answer = match request.body(Empty::new()) {
+        Ok(request) => http.request(request).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(why) => return Outcome::failed(why),
+    };
     let status = answer.status();
     let version = answer.headers().get(VERSION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    answer.into_body().collect().await.map_err(|error| error.to_string())?;
-    match version {
-        Some(version) if status.is_success() => Ok(version),
-        _ => Err(format!("status {status}")),
+    if let Err(error) = answer.into_body().collect().await {
+        return Outcome { version, failure: Some(error.to_string()) };
+    }
+    let is_good = status.is_success() && version.is_some();
+    Outcome { version, failure: (!is_good).then(|| format!("status {status}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_counted_for_the_version_that_it_came_from() {
+        let mut tally = Tally::default();
+        let version = Some("2.0".to_owned());
+        tally.add(Outcome { version: version.clone(), failure: None });
+        tally.add(Outcome { version: version.clone(), failure: Some("status 500".to_owned()) });
+        tally.add(Outcome::failed("no answer"));
+        assert_eq!((tally.requests.count(), tally.requests.failed), (3, 2));
+        assert_eq!((tally.requests.total["2.0"], tally.requests.refused["2.0"]), (1, 1));
+        assert_eq!(tally.requests.reached("2.0"), 2);
+        assert_eq!(tally.recent, [version.clone(), version, None]);
+        assert_eq!(tally.first_failure.as_deref(), Some("status 500"));
     }
 }

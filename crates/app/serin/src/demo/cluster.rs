@@ -16,6 +16,7 @@ use serin_plane::{Listener, Plane};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::kubeconfig::Kubeconfig;
+use crate::out;
 
 const DEFINITION: Kind =
     Kind::cluster("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
@@ -57,7 +58,7 @@ impl Cluster {
             serin_workloads::Options { clock: clock.clone(), ..serin_workloads::Options::default() };
         running.spawn(async move {
             if let Err(error) = serin_workloads::run(workloads, options, token).await {
-                eprintln!("Error: the workload controllers: {error}");
+                out::complain(format_args!("Error: the workload controllers: {error}"));
             }
         });
         let options = serin_nodes::Options { clock: clock.clone(), ..serin_nodes::Options::default() };

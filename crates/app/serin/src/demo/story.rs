@@ -15,12 +15,14 @@ use serin_ingress::IngressProxy;
 use serin_kernel::Kind;
 use serin_rollout::commands;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     client::SteadyClient,
     cluster::{Cluster, loopback},
     screen::Screen,
 };
+use crate::out;
 
 pub(super) const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
 /// Namespace and name of the application.
@@ -57,30 +59,53 @@ pub(super) async fn prepare(cluster: &Cluster, ingress_port: u16) -> anyhow::Res
     Ok(ingress.addr)
 }
 
-/// Tells the story; succeeds when no request failed. Without `auto` it goes on until Ctrl-C, so that a person can try
+/// Tells the story; succeeds when no request failed. Without `auto` it goes on until `stop`, so that a person can try
 /// every verb on it.
-pub(super) async fn tell(cluster: &Cluster, ingress: SocketAddr, auto: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn tell(
+    cluster: &Cluster,
+    ingress: SocketAddr,
+    auto: bool,
+    stop: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
     let api = Direct::new(cluster.client());
-    create(&api, auto).await?;
     let mut screen = Screen::new(cluster.client(), APP);
-    screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()));
-    screen.say(&format!("ingress      http://{ingress}  (Host: {HOST})"));
-    let up = timeout(START_MAX, wait(&mut screen, None, "Healthy")).await;
-    up.with_context(|| format!("the application is not Healthy after {START_MAX:?}"))??;
+    let Some(begun) = stop.run_until_cancelled(begin(cluster, ingress, &mut screen, auto)).await else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    begun?;
     let client = SteadyClient::start(ingress, HOST, RATE);
     let ended = tokio::select! {
         ended = release_and_promote(cluster, &api, &mut screen, &client, auto) => ended,
         () = sleep(RELEASE_MAX), if auto => Err(anyhow!("the release is not done after {RELEASE_MAX:?}")),
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("listening for Ctrl-C"),
+        () = stop.cancelled() => Ok(()),
     };
     let requests = client.finish().await;
-    println!("\n{}", serin_report::live::bars(&requests, screen.paint()));
+    // Whoever has hung up reads no more.
+    let told = out::say(format_args!("\n{}", screen.bars(&requests)));
     ended?;
+    if stop.is_cancelled() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    told?;
     if let Some(why) = client.first_failure() {
         bail!("requests failed, the first one with: {why}");
     }
-    println!("No request failed.");
+    out::say("No request failed.")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Creates the application and waits until it serves.
+async fn begin(
+    cluster: &Cluster,
+    ingress: SocketAddr,
+    screen: &mut Screen,
+    auto: bool,
+) -> anyhow::Result<()> {
+    create(&Direct::new(cluster.client()), auto).await?;
+    screen.say(&format!("API server   KUBECONFIG={}", cluster.kubeconfig().display()))?;
+    screen.say(&format!("ingress      http://{ingress}  (Host: {HOST})"))?;
+    let up = timeout(START_MAX, wait(screen, None, "Healthy")).await;
+    up.with_context(|| format!("the application is not Healthy after {START_MAX:?}"))?
 }
 
 async fn release_and_promote(
@@ -90,38 +115,41 @@ async fn release_and_promote(
     client: &SteadyClient,
     auto: bool,
 ) -> anyhow::Result<()> {
-    screen.say("1.0 is live and serves 50 requests a second. Releasing 2.0.");
+    screen.say("1.0 is live and serves 50 requests a second. Releasing 2.0.")?;
     look(screen, client, BEFORE).await?;
     release(api).await?;
     wait(screen, Some(client), "Paused").await?;
-    screen.say("2.0 has a quarter of the traffic, and waits for your word.");
+    screen.say("2.0 has a quarter of the traffic, and waits for your word.")?;
     if auto {
         look(screen, client, LOOK).await?;
         promote(api).await?;
-        screen.say("promoted");
+        screen.say("promoted")?;
     } else {
-        screen.say(&instructions(cluster));
+        screen.say(&instructions(cluster))?;
     }
     wait(screen, Some(client), "Healthy").await?;
     look(screen, client, LOOK).await?;
     if auto {
         return Ok(());
     }
-    screen.say("The rollout is done. Set another image, undo, abort … Ctrl-C ends the demo.");
+    screen.say("The rollout is done. Set another image, undo, abort … Ctrl-C ends the demo.")?;
     loop {
         look(screen, client, LOOK).await?;
     }
 }
 
 fn instructions(cluster: &Cluster) -> String {
-    let kubeconfig = cluster.kubeconfig().display();
-    let serin =
-        std::env::current_exe().map_or_else(|_| "serin".to_owned(), |path| path.display().to_string());
+    let (kubeconfig, serin) = (cluster.kubeconfig().display(), this_program());
     format!(
         "In a second terminal:\n\n  export KUBECONFIG={kubeconfig}\n  {serin} rollouts -n {APP} promote {APP}          # goes on; again to skip a timed pause\n  \
          {serin} rollouts -n {APP} promote {APP} --full   # skips the rest of the steps\n  {serin} rollouts -n {APP} abort {APP}            # back to the stable version at once\n  \
          kubectl -n {APP} get rollout,ingress,pods\n\nCtrl-C ends the demo.\n"
     )
+}
+
+/// What a person types to call this program.
+pub(super) fn this_program() -> String {
+    std::env::current_exe().map_or_else(|_| "serin".to_owned(), |path| path.display().to_string())
 }
 
 async fn create(api: &Direct, auto: bool) -> anyhow::Result<()> {

@@ -16,8 +16,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::Value;
+use serin_report::paint::Hue;
+use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
+use crate::out;
 use stand_ins::StandIns;
 use story::{Story, farewell};
 
@@ -29,29 +32,36 @@ pub(super) fn definitions() -> anyhow::Result<Vec<Value>> {
     Ok(all)
 }
 
-/// Plays the releases to their end; succeeds when each ended as it should and no request failed. Ctrl-C ends it early.
-pub(super) async fn play(cluster: &Cluster, gateway_port: u16) -> anyhow::Result<ExitCode> {
-    let told = async {
-        let stand_ins =
-            StandIns::start(cluster, gateway_port).await.context("starting the demo's cluster")?;
-        let mut story = Story::new(cluster, &stand_ins);
-        let told = async {
-            story.begin().await?;
-            story.release().await
-        };
-        let told = told.await;
-        story.finish().await;
-        told?;
-        story.check()?;
-        println!("\n{}", farewell(story.paint()));
-        Ok(ExitCode::SUCCESS)
+/// Plays the releases to their end; succeeds when each ended as it should and no request failed, those apart that a person
+/// has taken in hand. On a terminal the cluster stays after that until `stop`, unless `auto` is wanted.
+pub(super) async fn play(
+    cluster: &Cluster,
+    gateway_port: u16,
+    auto: bool,
+    stop: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let Some(started) = stop.run_until_cancelled(StandIns::start(cluster, gateway_port)).await else {
+        return Ok(interrupted());
     };
-    tokio::select! {
-        told = told => told,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("listening for Ctrl-C")?;
-            println!("\ninterrupted");
-            Ok(ExitCode::SUCCESS)
-        }
+    let stand_ins = started.context("starting the demo's cluster")?;
+    let mut story = Story::new(cluster, &stand_ins, auto);
+    let told = stop.run_until_cancelled(story.tell_all()).await;
+    if told.is_none() && !story.has_ended {
+        return Ok(interrupted());
     }
+    let summed_up = story.finish().await;
+    let Some(told) = told else {
+        // Whoever has hung up reads no more.
+        let _ = out::say(format_args!("\n{}", farewell()));
+        return Ok(ExitCode::SUCCESS);
+    };
+    told.and(summed_up)?;
+    let verdict = story.paint().paint(Some(Hue::Green), &story.verdict()?);
+    out::say(format_args!("\n{verdict}\n\n{}", farewell()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn interrupted() -> ExitCode {
+    let _ = out::say("\ninterrupted");
+    ExitCode::SUCCESS
 }

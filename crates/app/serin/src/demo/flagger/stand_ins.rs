@@ -22,6 +22,7 @@ use super::{
     },
     act::Places,
 };
+use crate::out;
 
 /// Tasks of the load tester at once, and the time of one: far above what three releases ask for.
 const TASKS_MAX: usize = 32;
@@ -86,7 +87,7 @@ async fn load_tester(cluster: &Cluster) -> anyhow::Result<(SocketAddr, Lines)> {
             let _ = ready.send(address);
         };
         if let Err(error) = serve(&tester, loopback(0), stop, ready).await {
-            eprintln!("Error: the load tester: {error}");
+            out::complain(format_args!("Error: the load tester: {error}"));
         }
     });
     Ok((address.await.context("it does not listen")?, complaints))

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 use serin_api::kinds::DEPLOYMENT;
 use serin_cluster::direct::{Change, Direct};
@@ -22,8 +22,9 @@ use crate::demo::{
     client::{SteadyClient, reached},
     cluster::Cluster,
     screen::Paper,
-    story::NAMESPACE,
+    story::{NAMESPACE, this_program},
 };
+use crate::out;
 
 /// Requests per second to each application: enough to count a weight within one interval.
 const RATE: u32 = 20;
@@ -33,8 +34,6 @@ const START_MAX: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_secs(3);
 /// The longest release has eight looks after its first; one that takes this long hangs.
 const RELEASES_MAX: Duration = Duration::from_secs(15 * INTERVAL_SECONDS as u64);
-/// Lines of the news that are on the screen.
-const NEWS: usize = 14;
 
 /// A story on its way.
 pub(super) struct Story<'a> {
@@ -49,16 +48,24 @@ pub(super) struct Story<'a> {
     news: Vec<String>,
     /// Lines of the chat and of the load tester that were shown.
     shown: [usize; 2],
+    /// Whether it goes on after the releases, until somebody ends it.
+    lasts: bool,
+    /// Whether the releases are over.
+    pub(super) has_ended: bool,
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn new(cluster: &'a Cluster, stand_ins: &'a StandIns) -> Self {
+    /// A story that ends by itself if that is wanted, or if nobody looks on.
+    pub(super) fn new(cluster: &'a Cluster, stand_ins: &'a StandIns, auto: bool) -> Self {
+        let paper = Paper::new();
         Self {
+            lasts: paper.is_terminal() && !auto,
+            has_ended: false,
             cluster,
             stand_ins,
             api: Direct::new(cluster.client()),
             watcher: Watcher::new(cluster.client()),
-            paper: Paper::new(),
+            paper,
             clients: Vec::new(),
             told: Told::default(),
             news: Vec::new(),
@@ -66,9 +73,16 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// Tells it to its end, if it has one.
+    pub(super) async fn tell_all(&mut self) -> anyhow::Result<()> {
+        self.begin().await?;
+        self.release().await?;
+        if self.lasts { self.go_on().await } else { Ok(()) }
+    }
+
     /// Applies the applications, waits until each has its primary, and sends users there.
     pub(super) async fn begin(&mut self) -> anyhow::Result<()> {
-        self.introduce();
+        self.introduce()?;
         for act in &ACTS {
             let namespace =
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": act.namespace}});
@@ -79,7 +93,7 @@ impl<'a> Story<'a> {
             }
         }
         let begun = timeout(START_MAX, async {
-            self.until(|told| told.all_in(|_| "Initialized")).await?;
+            self.until(Told::all_initialized).await?;
             for act in &ACTS {
                 reached(self.stand_ins.gateway, act.host).await;
             }
@@ -91,9 +105,14 @@ impl<'a> Story<'a> {
         self.look().await
     }
 
-    /// Releases, and waits until each release has come to its end.
+    /// Releases, and waits until each release has come to an end.
     pub(super) async fn release(&mut self) -> anyhow::Result<()> {
-        self.tell("", &format!("each serves {RATE} requests a second; kubectl set image deployment/{APP} …"));
+        self.tell(
+            "",
+            &format!(
+                "each has {RATE} requests a second; now kubectl set image deployment/{APP} in all three"
+            ),
+        )?;
         for act in &ACTS {
             let image = format!("{APP}:{}", act.new);
             let patch =
@@ -101,24 +120,38 @@ impl<'a> Story<'a> {
             let key = DEPLOYMENT.key(act.namespace, APP);
             self.api.change(&key, &Change::Json(patch)).await.context("setting the new image")?;
         }
-        let ended = timeout(RELEASES_MAX, self.until(|told| told.all_in(Act::end))).await;
-        ended.with_context(|| format!("the releases have not ended after {RELEASES_MAX:?}"))??;
+        // Whoever looks on may hold one up for as long as he likes.
+        let limit = if self.lasts { Duration::MAX } else { RELEASES_MAX };
+        match timeout(limit, self.until(Told::all_ended)).await {
+            Ok(ended) => ended?,
+            Err(_elapsed) => bail!("the releases have not ended after {limit:?}: {}", self.told.standings()),
+        }
+        self.has_ended = true;
         self.look().await
     }
 
+    /// Goes on showing what happens, for whoever looks on and tries things.
+    pub(super) async fn go_on(&mut self) -> anyhow::Result<()> {
+        let verdict = self.verdict().unwrap_or_else(|error| format!("Error: {error:#}"));
+        self.paper.say(&format!(
+            "\n{verdict} The releases are over. The cluster stays until Ctrl-C: release another version, which fails one request in five:\n  \
+             kubectl -n test set image deployment/{APP} podinfod={APP}:3.2.0-error20"
+        ))?;
+        self.until(|_| false).await
+    }
+
     /// Sends no more requests, waits for the answers, and says how many each version has given.
-    pub(super) async fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) -> anyhow::Result<()> {
+        let mut text = String::new();
         for (client, act) in self.clients.iter().zip(&ACTS) {
             let requests = client.finish().await;
-            println!(
-                "\n{}: {}\n{}",
-                act.namespace,
-                act.title,
-                bars(&requests, self.paper.paint()).trim_end()
-            );
+            let bars = bars(&requests, self.paper.paint(), self.paper.columns());
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\n{}: {}\n{}", act.namespace, act.title, bars.trim_end());
             let standing = self.told.of(act).standing;
             self.told.look(act, standing, requests);
         }
+        Ok(out::write(text.as_bytes())?)
     }
 
     /// Whether every release ended as it should and no request has failed.
@@ -127,27 +160,47 @@ impl<'a> Story<'a> {
         self.told.check(|act| self.clients.get(client(act)?)?.first_failure())
     }
 
+    /// What it comes to, in a sentence; an error where something did not go as it should.
+    pub(super) fn verdict(&self) -> anyhow::Result<String> {
+        self.check()?;
+        let is_ours = |act: &&Act| self.told.of(act).by_hand.is_none();
+        let taken: Vec<&str> = ACTS.iter().filter(|act| !is_ours(act)).map(|act| act.namespace).collect();
+        let others = if taken.is_empty() {
+            String::new()
+        } else {
+            format!(" but perhaps in {}, which somebody has taken in hand", taken.join(", "))
+        };
+        Ok(format!("No request failed{others}."))
+    }
+
     /// Whether to colour.
     pub(super) fn paint(&self) -> Paint {
         self.paper.paint()
     }
 
-    fn introduce(&mut self) {
+    fn introduce(&mut self) -> anyhow::Result<()> {
         let StandIns { places, gateway, .. } = self.stand_ins;
-        let kubeconfig = self.cluster.kubeconfig().display();
+        let (kubeconfig, serin) = (self.cluster.kubeconfig().display(), this_program());
+        let end =
+            if self.lasts { "Ctrl-C ends the demo." } else { "It ends by itself after a minute and a half." };
         self.paper.say(&format!(
             "API server   KUBECONFIG={kubeconfig}\ngateway      http://{gateway}  (Host: {})\nPrometheus   http://{}\n\n\
              One application in three namespaces, each with a Canary. A look every {INTERVAL_SECONDS} s, not every minute. A machine may \
-             lack curl and hey:\nbash asks for the token, and the load tester sends the load itself.\n\n\
-             In a second terminal:  export KUBECONFIG={kubeconfig}\n  \
-             kubectl get canaries -A -w\n  kubectl -n test describe canary {APP}\n  \
-             kubectl -n test get virtualservice {APP} -o yaml\n",
+             lack curl and hey:\nbash asks for the token, and the load tester sends the load itself. {end}\n",
             ACTS[0].host, places.prometheus
-        ));
-        for act in &ACTS {
-            self.paper.say(&format!("{:<7} {}", act.namespace, act.title));
+        ))?;
+        if !self.paper.is_terminal() {
+            for act in &ACTS {
+                self.paper.say(&format!("{:<7} {}", act.namespace, act.title))?;
+            }
+            self.paper.say("")?;
         }
-        self.paper.say("");
+        self.paper.say(&format!(
+            "In a second terminal:\n\n  export KUBECONFIG={kubeconfig}\n  {serin} canary list -A\n  \
+             {serin} canary why {APP} -n test-a\n  {serin} canary promote {APP} -n test    # or abort: see what becomes of it\n  \
+             kubectl -n test describe canary {APP}\n  kubectl -n test get virtualservice {APP} -o yaml"
+        ))?;
+        if self.paper.is_terminal() { Ok(()) } else { self.paper.say("") }
     }
 
     /// Shows what happens until `is_enough`.
@@ -180,10 +233,10 @@ impl<'a> Story<'a> {
                     "  at weight {weight}, {} of {} requests reached {}: {percent:.1} %",
                     share.new, share.all, ACTS[at].new
                 );
-                self.tell(&happened.namespace, &text);
+                self.tell(&happened.namespace, &text)?;
             }
             let mark = if happened.is_warning { "! " } else { "" };
-            self.tell(&happened.namespace, &format!("{mark}{}", happened.message));
+            self.tell(&happened.namespace, &format!("{mark}{}", happened.message))?;
         }
         let mut standings = self.watcher.standings()?;
         for (act, requests) in ACTS.iter().zip(requests) {
@@ -191,52 +244,54 @@ impl<'a> Story<'a> {
             self.told.look(act, standing, requests);
         }
         self.shown = [
-            self.overhear("Slack", &self.stand_ins.chat, self.shown[0]),
-            self.overhear("tester", &self.stand_ins.complaints, self.shown[1]),
+            self.overhear("Slack", &self.stand_ins.chat, self.shown[0])?,
+            self.overhear("tester", &self.stand_ins.complaints, self.shown[1])?,
         ];
         if self.paper.is_terminal() {
-            self.paper.draw(&self.picture());
+            let picture = self.picture();
+            self.paper.draw(&picture, &self.news)?;
         }
         Ok(())
     }
 
     /// Tells what others have said since the first `shown` of their lines.
-    fn overhear(&mut self, who: &str, lines: &Lines, shown: usize) -> usize {
+    fn overhear(&mut self, who: &str, lines: &Lines, shown: usize) -> anyhow::Result<usize> {
         let all = lines.lock().clone();
         for line in &all[shown..] {
-            self.tell(who, line);
+            self.tell(who, line)?;
         }
-        all.len()
+        Ok(all.len())
     }
 
     /// Tells a piece of news.
-    fn tell(&mut self, who: &str, text: &str) {
+    fn tell(&mut self, who: &str, text: &str) -> anyhow::Result<()> {
         let line = format!("{who:<7} {text}");
-        if self.paper.is_terminal() {
-            self.news.push(line);
-        } else {
-            println!("{line}");
+        if !self.paper.is_terminal() {
+            return Ok(out::say(line)?);
         }
+        self.news.push(line);
+        Ok(())
     }
 
     fn picture(&self) -> String {
-        let paint = self.paper.paint();
+        let (paint, columns) = (self.paper.paint(), self.paper.columns());
         let mut text = String::new();
         for act in &ACTS {
             let seen = self.told.of(act);
-            let (phase, weight) = (&seen.standing.phase, seen.standing.weight);
-            let (mark, hue) = mark(phase);
+            let (mark, hue) = mark(&seen.standing.phase);
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "{} {:<7} {phase}   weight {weight}\n{}",
+                "{} {:<6} {}: {}, weight {}\n{}",
                 paint.paint(hue, mark),
                 act.namespace,
-                bars(&seen.requests, paint)
+                act.title,
+                seen.standing,
+                seen.standing.weight,
+                bars(&seen.requests, paint, columns).trim_end()
             );
         }
-        let news = &self.news[self.news.len().saturating_sub(NEWS)..];
-        text + &news.join("\n") + "\n"
+        text
     }
 }
 
@@ -250,13 +305,11 @@ fn mark(phase: &str) -> (&'static str, Option<Hue>) {
 }
 
 /// What to do next, on a cluster of one's own.
-pub(super) fn farewell(paint: Paint) -> String {
-    let serin =
-        std::env::current_exe().map_or_else(|_| "serin".to_owned(), |path| path.display().to_string());
+pub(super) fn farewell() -> String {
+    let serin = this_program();
     format!(
-        "{}\n\nOn a cluster of yours, in Flagger's place:\n\n  {serin} crds --flagger | kubectl apply -f -\n  \
-         kubectl create namespace flagger-system\n  kubectl apply -n flagger-system -f manifests/flagger.yaml\n\n\
-         docs/flagger.md says what differs.",
-        paint.paint(Some(Hue::Green), "No request failed.")
+        "On a cluster of yours, in Flagger's place (docs/flagger.md begins with the image, and says what differs):\n\n  \
+         {serin} crds --flagger | kubectl apply -f -\n  kubectl create namespace flagger-system\n  \
+         kubectl apply -n flagger-system -f manifests/flagger.yaml"
     )
 }

@@ -154,11 +154,11 @@ async fn the_releases_go_as_the_walk_through_says_and_no_request_fails() {
     let kubeconfig = folder.path().join("kubeconfig");
     let cluster = Cluster::start(&kubeconfig, 0, &super::definitions().unwrap(), clock()).await.unwrap();
     let stand_ins = StandIns::start(&cluster, 0).await.unwrap();
-    let mut story = Story::new(&cluster, &stand_ins);
+    let mut story = Story::new(&cluster, &stand_ins, true);
     story.begin().await.unwrap();
     everything_is_in_its_place(&Direct::new(cluster.client())).await;
     story.release().await.unwrap();
-    story.finish().await;
+    story.finish().await.unwrap();
     story.check().unwrap();
     let [good, broken, blind] = [0, 1, 2].map(|at| story.told.of(&ACTS[at]));
     the_good_version_is_promoted(&good);

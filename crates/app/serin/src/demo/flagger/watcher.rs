@@ -21,6 +21,12 @@ pub(super) struct Standing {
     pub(super) weight: i64,
 }
 
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.phase.is_empty() { "gone" } else { &self.phase })
+    }
+}
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Happened {
