@@ -8,7 +8,7 @@ use std::{fmt, path::PathBuf};
 use http::header::{HeaderValue, USER_AGENT};
 use kube::{
     Client, Config,
-    config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig},
+    config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use serin_kernel::chain;
 
@@ -79,8 +79,36 @@ pub struct AccessError {
 struct Cause(String);
 
 impl AccessError {
-    fn new(what: &str, error: &dyn std::error::Error) -> Self {
+    fn new(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         Self { what: what.to_owned(), cause: Cause(chain(error)) }
+    }
+
+    fn in_file(what: &str, error: &KubeconfigError) -> Self {
+        match error {
+            // The library shows the path in quotes within quotes.
+            KubeconfigError::ReadConfig(error, path) => {
+                Self { what: what.to_owned(), cause: Cause(format!("{}: {error}", path.display())) }
+            }
+            other => Self::new(what, other),
+        }
+    }
+}
+
+/// Whether `address` is one at which an API server can be asked; the client would only find out when it asks.
+///
+/// # Errors
+/// It is not, and why.
+pub fn usable(address: &str) -> Result<(), AccessError> {
+    let refused = |why: &str| AccessError {
+        what: format!("{address:?} is no address of an API server"),
+        cause: Cause(format!("{why}; it is https://HOST:PORT")),
+    };
+    let read = address.parse::<http::Uri>().map_err(|error| refused(&error.to_string()))?;
+    match (read.scheme_str(), read.host()) {
+        (Some("http" | "https"), Some(_)) => Ok(()),
+        (Some("http" | "https"), None) => Err(refused("it has no host")),
+        (Some(_), _) => Err(refused("it is neither http nor https")),
+        (None, _) => Err(refused("it has no scheme")),
     }
 }
 
@@ -101,10 +129,13 @@ impl Access {
     /// object, and a client that retries hides all that.
     ///
     /// # Errors
-    /// When a file cannot be read, a context, cluster or user in it does not exist, or the TLS configuration is unusable.
+    /// When a file cannot be read, a context, cluster or user in it does not exist, or the server's address or the TLS
+    /// configuration is unusable.
     pub async fn connect(&self, agent: &str) -> Result<Connection, AccessError> {
         let mut config = self.config().await?;
         let (namespace, server) = (config.default_namespace.clone(), config.cluster_url.to_string());
+        let named_by = if self.server.is_some() { "--server" } else { "the kubeconfig's server" };
+        usable(server.trim_end_matches('/')).map_err(|error| AccessError::new(named_by, &error))?;
         config.default_retry = false;
         if let Ok(agent) = HeaderValue::from_str(agent) {
             config.headers.push((USER_AGENT, agent));
@@ -122,7 +153,7 @@ impl Access {
         };
         let file = match &self.kubeconfig {
             Some(path) => {
-                Some(Kubeconfig::read_from(path).map_err(|e| AccessError::new("--kubeconfig", &e))?)
+                Some(Kubeconfig::read_from(path).map_err(|e| AccessError::in_file("--kubeconfig", &e))?)
             }
             None => Kubeconfig::read().ok(),
         };
@@ -233,6 +264,31 @@ mod tests {
         let error = access.connect("serin-test").await.map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "--kubeconfig");
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause.matches("No such file").count(), 1, "{cause}");
+        assert_eq!(cause, "/nowhere/config: No such file or directory (os error 2)");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_nobody_can_be_asked_at_is_refused_before_it_is() {
+        for (server, why) in [
+            ("https://127.0.0.1:1", None),
+            ("http://api.example:8080/prefix", None),
+            ("nonsense", Some("it has no scheme")),
+            ("127.0.0.1:6443", Some("it has no scheme")),
+            ("ftp://127.0.0.1", Some("neither http nor https")),
+            ("/path", Some("it has no scheme")),
+        ] {
+            let access = Access { server: Some(server.to_owned()), ..Access::default() };
+            let told = access.connect("serin-test").await.err().map(|error| chain(&error));
+            match why {
+                None => assert_eq!(told, None, "{server}"),
+                Some(why) => {
+                    let told = told.unwrap();
+                    assert!(told.starts_with("--server: ") && told.contains(why), "{server}: {told}");
+                }
+            }
+        }
+        for server in ["http://", "", "a b"] {
+            assert!(usable(server).is_err(), "{server}");
+        }
     }
 }

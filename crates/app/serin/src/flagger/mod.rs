@@ -16,7 +16,7 @@ use serin_calls::{Http, Limits};
 use serin_canary::{CanaryPlanner, Environment, Settings, objects::ObjectSettings};
 use serin_cluster::{
     Cluster, KubeApi, Lock, LockTimes,
-    access::{Access, Connection},
+    access::{Access, Connection, usable},
     clock,
 };
 use serin_engine::{Engine, Options};
@@ -55,6 +55,9 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     one_cluster(args)?;
     logs::start_by_words(&args.log_level, &args.zap_encoding);
     let namespace = Some(args.namespace.clone()).filter(|namespace| !namespace.is_empty());
+    if !args.master.is_empty() {
+        usable(&args.master).context("-master")?;
+    }
     let access = Access {
         kubeconfig: Some(&args.kubeconfig).filter(|path| !path.is_empty()).map(Into::into),
         server: Some(args.master.clone()).filter(|server| !server.is_empty()),
