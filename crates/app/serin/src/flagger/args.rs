@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 
 /// Serve the Canaries of a cluster, as Flagger's controller does
 #[derive(Args, Debug)]
+#[command(args_override_self = true)] // as in Go, the last one counts
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(crate) struct FlaggerArgs {
     /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, the pod's service account]
@@ -97,7 +98,7 @@ pub(crate) struct FlaggerArgs {
     )]
     pub(super) event_webhook: String,
     /// Prefixes of labels and annotations that a primary gets from its target, separated by commas; * for all
-    #[arg(long, value_delimiter = ',', default_value = "", hide_default_value = true)]
+    #[arg(long, action = ArgAction::Set, value_delimiter = ',', default_value = "", hide_default_value = true)]
     pub(super) include_label_prefix: Vec<String>,
     /// The one namespace that is served [default: all]
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -106,7 +107,7 @@ pub(crate) struct FlaggerArgs {
     #[arg(long, default_value = "istio")]
     pub(super) mesh_provider: String,
     /// Labels of which the first that a workload is selected by tells its pods, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "app,name,app.kubernetes.io/name")]
+    #[arg(long, action = ArgAction::Set, value_delimiter = ',', default_value = "app,name,app.kubernetes.io/name")]
     pub(super) selector_labels: Vec<String>,
     /// Prefix of the NGINX ingress controller's annotations
     #[arg(long, default_value = "nginx.ingress.kubernetes.io")]
@@ -253,5 +254,18 @@ mod tests {
         assert!(args.enable_leader_election && !args.enable_config_tracking);
         assert_eq!(args.include_label_prefix, ["a", "b"]);
         assert_eq!(args.selector_labels, ["app", "name"]);
+    }
+
+    #[test]
+    fn of_a_flag_that_is_given_twice_the_last_one_counts() {
+        let line = "flagger -port 1 -port=2 -version -version -enable-leader-election -enable-leader-election=false \
+            -selector-labels a,b -selector-labels c -include-label-prefix=a --include-label-prefix=b -threadiness 1 -threadiness 2";
+        let words = with_two_hyphens(line.split_whitespace().map(OsString::from));
+        let args = Line::try_parse_from(words).map(|line| line.args).unwrap();
+        assert_eq!((args.port, args.version, args.enable_leader_election), (2, true, false));
+        assert_eq!(
+            (args.selector_labels, args.include_label_prefix),
+            (vec!["c".to_owned()], vec!["b".to_owned()])
+        );
     }
 }

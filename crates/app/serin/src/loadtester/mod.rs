@@ -16,6 +16,7 @@ use crate::{controller::leading, out};
 
 /// Serve gates, tasks and load for the web hooks of Canaries
 #[derive(Args, Debug)]
+#[command(args_override_self = true)] // as in Go, the last one counts
 pub(crate) struct LoadtesterArgs {
     /// Least important lines that are logged
     #[arg(long, value_enum, default_value_t = Least::Debug)]
@@ -155,7 +156,11 @@ mod tests {
         let args = parse("").unwrap();
         assert_eq!((args.port, args.timeout, args.log_level), (9090, Duration::from_hours(1), Least::Debug));
         assert_eq!(args.bind_address, serin_server::EVERYWHERE);
-        let args = parse("--namespaces a,b -max-tasks 3").unwrap();
+        let args =
+            parse("-port 1 -port=2 -timeout 1s -timeout 2s -zap-replace-globals -zap-replace-globals=false")
+                .unwrap();
+        assert_eq!((args.port, args.timeout, args.zap_replace_globals), (2, Duration::from_secs(2), false));
+        let args = parse("--namespaces a --namespaces b -max-tasks 2 -max-tasks 3").unwrap();
         assert_eq!((args.namespaces, args.max_tasks), (Some(vec!["a".to_owned(), "b".to_owned()]), 3));
     }
 
