@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     };
     let Connection { client, server, .. } = access.connect(&format!("serin/{VERSION}")).await?;
     tracing::info!(version = VERSION, server, namespace, "starting");
-    let settings = settings(args)?;
+    let settings = settings(args, |name| std::env::var(name).ok())?;
     if let Some(doubt) = doubt(&args.mesh_provider) {
         tracing::warn!("{doubt}");
     }
@@ -132,18 +132,35 @@ pub(crate) fn engine(
     Ok((cluster, engine))
 }
 
-fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
-    let chat = if !args.msteams_url.is_empty() {
-        let recipient = Recipient::new(ChatKind::MsTeams, &args.msteams_url).context("-msteams-url")?;
-        Some(recipient.with_proxy(&args.msteams_proxy_url))
-    } else if !args.slack_url.is_empty() {
-        let channel = if args.slack_channel.is_empty() { "general" } else { &args.slack_channel };
-        let recipient = Recipient::new(ChatKind::Slack, &args.slack_url).context("-slack-url")?;
-        let named = recipient.with_names(channel, &args.slack_user).context("-slack-channel, -slack-user")?;
-        Some(named.with_token(&args.slack_token).with_proxy(&args.slack_proxy_url))
-    } else {
-        None
-    };
+/// The controller's own chat. As in Flagger, a variable of the environment that is not empty wins over its flag.
+fn chat(
+    args: &FlaggerArgs,
+    environment: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<Option<Recipient>> {
+    let of = |name: &str, flag: &str| over(&environment, name, flag);
+    let (teams, slack) = (of("MSTEAMS_URL", &args.msteams_url), of("SLACK_URL", &args.slack_url));
+    if !teams.is_empty() {
+        let recipient = Recipient::new(ChatKind::MsTeams, &teams).context("-msteams-url or MSTEAMS_URL")?;
+        return Ok(Some(recipient.with_proxy(&of("MSTEAMS_PROXY_URL", &args.msteams_proxy_url))));
+    }
+    if slack.is_empty() {
+        return Ok(None);
+    }
+    let channel = if args.slack_channel.is_empty() { "general" } else { &args.slack_channel };
+    let recipient = Recipient::new(ChatKind::Slack, &slack).context("-slack-url or SLACK_URL")?;
+    let named = recipient.with_names(channel, &args.slack_user).context("-slack-channel, -slack-user")?;
+    let (token, proxy) = (of("SLACK_TOKEN", &args.slack_token), of("SLACK_PROXY_URL", &args.slack_proxy_url));
+    Ok(Some(named.with_token(&token).with_proxy(&proxy)))
+}
+
+/// What the environment says, or else the flag.
+fn over(environment: impl Fn(&str) -> Option<String>, name: &str, flag: &str) -> String {
+    environment(name).filter(|value| !value.is_empty()).unwrap_or_else(|| flag.to_owned())
+}
+
+fn settings(args: &FlaggerArgs, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Settings> {
+    let event_webhook = over(&environment, "EVENT_WEBHOOK_URL", &args.event_webhook);
+    let chat = chat(args, environment)?;
     let include_labels =
         args.include_label_prefix.iter().filter(|prefix| !prefix.is_empty()).cloned().collect();
     let environment = if !args.analysis_variant.is_empty() {
@@ -163,7 +180,7 @@ fn settings(args: &FlaggerArgs) -> anyhow::Result<Settings> {
         },
         ingress_annotations_prefix: args.ingress_annotations_prefix.clone(),
         ingress_class: args.ingress_class.clone(),
-        event_webhook: args.event_webhook.clone(),
+        event_webhook,
         chat,
         alert_template: Some(args.alert_template.clone()).filter(|template| !template.is_empty()),
         pictures: match args.chat_pictures.as_str() {
@@ -216,6 +233,51 @@ mod tests {
             assert_eq!(doubt(word).is_none(), is_known, "{word}");
         }
         assert!(doubt("istoi").is_some_and(|text| text.starts_with("-mesh-provider \"istoi\" is unknown")));
+    }
+
+    #[test]
+    fn the_environment_wins_over_a_flag_unless_it_is_empty() {
+        let told = |line: &str, variables: &[(&str, &str)]| {
+            let words = with_two_hyphens(line.split(' ').map(std::ffi::OsString::from));
+            let args = Line::try_parse_from(words).map(|line| line.args).expect(line);
+            let value = |name: &str| variables.iter().find(|(known, _)| *known == name);
+            settings(&args, |name| value(name).map(|(_, value)| (*value).to_owned())).expect(line)
+        };
+        let flags = "flagger -slack-url http://flag -slack-token t -slack-proxy-url http://p -event-webhook http://flag";
+        let slack = |url: &str, token: &str, proxy: &str| {
+            let recipient = Recipient::new(ChatKind::Slack, url).expect(url);
+            let named = recipient.with_names("general", "flagger").expect(url);
+            Some(named.with_token(token).with_proxy(proxy))
+        };
+        let teams = |proxy: &str| {
+            let recipient = Recipient::new(ChatKind::MsTeams, "http://env").expect("teams");
+            Some(recipient.with_proxy(proxy))
+        };
+        let url = ("SLACK_URL", "http://env");
+        for (line, variables, chat) in [
+            (flags, vec![], slack("http://flag", "t", "http://p")),
+            (flags, vec![("SLACK_URL", "")], slack("http://flag", "t", "http://p")),
+            (flags, vec![url], slack("http://env", "t", "http://p")),
+            (
+                flags,
+                vec![("SLACK_TOKEN", "u"), ("SLACK_PROXY_URL", "http://q")],
+                slack("http://flag", "u", "http://q"),
+            ),
+            ("flagger", vec![url], slack("http://env", "", "")),
+            ("flagger", vec![], None),
+            (flags, vec![("MSTEAMS_URL", "http://env")], teams("")),
+            (
+                "flagger",
+                vec![("MSTEAMS_URL", "http://env"), ("MSTEAMS_PROXY_URL", "http://q")],
+                teams("http://q"),
+            ),
+        ] {
+            let found = told(line, &variables).chat;
+            assert_eq!(format!("{found:?}"), format!("{chat:?}"), "{line} {variables:?}");
+            assert_eq!(found, chat, "{line} {variables:?}");
+        }
+        assert_eq!(told(flags, &[]).event_webhook, "http://flag");
+        assert_eq!(told(flags, &[("EVENT_WEBHOOK_URL", "http://env")]).event_webhook, "http://env");
     }
 
     #[test]
