@@ -8,8 +8,9 @@ use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// Scheme and host of `text`.
-pub(crate) fn shown(text: &str) -> String {
+/// What may be shown of an address: its scheme and host.
+#[must_use]
+pub fn shown(text: &str) -> String {
     Url::parse(text).map_or_else(|_| "…".to_owned(), |url| place(&url))
 }
 

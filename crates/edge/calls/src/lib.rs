@@ -22,6 +22,7 @@ use futures::future::BoxFuture;
 use serin_kernel::{Call, Reply};
 
 pub use crate::http::{Http, Limits};
+pub use address::shown;
 pub use file::text;
 pub use outbox::{Hearer, Outbox, Posted};
 

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use clap::{ArgAction, Args};
+use serin_lang::duration::GoDuration;
 
 /// Serve the Canaries of a cluster, as Flagger's controller does
 #[derive(Args, Debug)]
@@ -107,14 +108,18 @@ pub(crate) struct FlaggerArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub(super) no_cross_namespace_refs: bool,
     /// Not needed: nothing is looked at again without a reason
-    #[arg(long, hide = true)]
-    control_loop_interval: Option<String>,
+    #[arg(long, hide = true, value_parser = duration)]
+    control_loop_interval: Option<GoDuration>,
     /// Not needed: as many Canaries are looked at as are due
-    #[arg(long, hide = true)]
-    threadiness: Option<String>,
+    #[arg(long, hide = true, allow_negative_numbers = true)]
+    threadiness: Option<i64>,
     /// Not needed
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true)]
-    zap_replace_globals: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    zap_replace_globals: Option<bool>,
+}
+
+fn duration(text: &str) -> Result<GoDuration, String> {
+    GoDuration::parse(text).map_err(|error| error.to_string())
 }
 
 /// What Go's client takes 0 for.
@@ -227,6 +232,22 @@ mod tests {
         assert!(args.enable_leader_election && !args.enable_config_tracking);
         assert_eq!(args.include_label_prefix, ["a", "b"]);
         assert_eq!(args.selector_labels, ["app", "name"]);
+    }
+
+    #[test]
+    fn what_means_nothing_is_read_all_the_same() {
+        for line in [
+            "-control-loop-interval nonsense",
+            "-control-loop-interval 5",
+            "-threadiness two",
+            "-zap-replace-globals=x",
+        ] {
+            let words = format!("flagger {line}");
+            let words = with_two_hyphens(words.split_whitespace().map(OsString::from));
+            let error = Line::try_parse_from(words).map(|line| line.args).unwrap_err().to_string();
+            let flag = line.split([' ', '=']).next().unwrap();
+            assert!(error.contains(flag), "{line}: {error}");
+        }
     }
 
     #[test]

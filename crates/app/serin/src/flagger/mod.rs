@@ -3,6 +3,7 @@
 //! Ends with 0 when it was told to stop, and with 1 when it could not start or lost its lease.
 
 mod args;
+mod check;
 mod place;
 
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
@@ -78,6 +79,8 @@ pub(crate) async fn run(args: &FlaggerArgs) -> anyhow::Result<ExitCode> {
     looked_at.seed = u64::from(std::process::id());
     let (cluster, engine) = engine(Arc::new(KubeApi::new(client)), looked_at, settings, &watching)?;
     serve((args.port, &args.mesh_provider), &cluster, &engine, &watching).await?;
+    // Nothing waits for it.
+    tokio::spawn(check::metrics_server(args.metrics_server.clone(), Arc::new(Http::new(Limits::default()))));
     let lock = args.enable_leader_election.then(|| Lock {
         cluster: cluster.clone(),
         namespace: namespace.unwrap_or_else(|| args.leader_election_namespace.clone()),
@@ -160,6 +163,8 @@ fn over(environment: impl Fn(&str) -> Option<String>, name: &str, flag: &str) ->
 
 fn settings(args: &FlaggerArgs, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Settings> {
     let event_webhook = over(&environment, "EVENT_WEBHOOK_URL", &args.event_webhook);
+    check::event_webhook(&event_webhook)?;
+    check::alert_template(&args.alert_template)?;
     let chat = chat(args, environment)?;
     let include_labels =
         args.include_label_prefix.iter().filter(|prefix| !prefix.is_empty()).cloned().collect();
