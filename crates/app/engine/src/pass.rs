@@ -278,10 +278,12 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
     let (keep, keep_stopped, calls) =
         (act.keep.take(), act.keep_stopped.take(), std::mem::take(&mut act.calls));
     let mut measures = std::mem::take(&mut act.measures);
-    if act.writes.is_empty() {
-        tracing::debug!(object = %key, reasons = act.reasons.join("; "), "nothing to write");
-    } else {
-        tracing::info!(object = %key, writes = act.writes.len(), reasons = act.reasons.join("; "), "acting");
+    let (writes, reasons) = (act.writes.len(), act.reasons.join("; "));
+    match (writes, reasons.as_str()) {
+        (0, _) => tracing::debug!(object = %key, reasons, "nothing to write"),
+        // Whoever gives no reasons tells by events what he does, and they are logged.
+        (_, "") => tracing::debug!(object = %key, writes, "acting"),
+        _ => tracing::info!(object = %key, writes, reasons, "acting"),
     }
     let applied = apply(&shared.cluster, act, &shared.halt).await;
     let is_done = applied.stopped.is_none();

@@ -92,6 +92,7 @@ impl Recorder {
 
     pub(crate) fn tell(&self, event: Event, now: Moment) {
         self.count(&event);
+        log(&event);
         let mut hasher = DefaultHasher::new();
         event.regarding.hash(&mut hasher);
         let lane = &self.lanes[(hasher.finish() % self.lanes.len() as u64) as usize];
@@ -144,6 +145,14 @@ impl Recorder {
             (labels.namespace, labels.name) = (String::new(), String::new());
         }
         *told.entry(labels).or_default() += 1;
+    }
+}
+
+/// An event is a line too: the API forgets it after an hour, and sums up those that are alike.
+fn log(Event { regarding, message, kind, .. }: &Event) {
+    match kind {
+        EventType::Normal => tracing::info!(object = %regarding.key, "{message}"),
+        EventType::Warning => tracing::warn!(object = %regarding.key, "{message}"),
     }
 }
 

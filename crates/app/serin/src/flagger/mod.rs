@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod place;
+pub(crate) mod zap;
 
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 

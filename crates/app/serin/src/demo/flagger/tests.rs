@@ -15,7 +15,10 @@ use super::{
     story::Story,
     told::Seen,
 };
-use crate::demo::cluster::{Clock, Cluster};
+use crate::{
+    demo::cluster::{Clock, Cluster},
+    flagger::zap::{Zap, tests::Lines},
+};
 
 /// Time of the wall between two steps of time, in which what is on its way arrives, and a step of time.
 const WAIT: Duration = Duration::from_millis(2);
@@ -147,8 +150,23 @@ fn a_metric_without_series_takes_a_version_back(seen: &Seen) {
     assert!(seen.events.iter().any(explained), "{:#?}", seen.events);
 }
 
+/// Each event is a line of the controller's log, once, in Flagger's form.
+fn every_event_is_a_line(story: &Story<'_>, log: &str) {
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    for act in &ACTS {
+        let canary = json!(format!("{APP}.{}", act.namespace));
+        let of_it = lines.iter().filter(|it| it["canary"] == canary && it["msg"] != "acting");
+        let of_it: Vec<&str> = of_it.map(|it| it["msg"].as_str().unwrap()).collect();
+        assert_eq!(of_it, story.told.of(act).events, "{canary}");
+    }
+    let halt = lines.iter().find(|it| it["msg"].as_str().unwrap().starts_with("Halt ")).unwrap();
+    assert_eq!(halt["level"], "warn");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_releases_go_as_the_walk_through_says_and_no_request_fails() {
+    let lines = Lines::default();
+    let _logging = tracing::subscriber::set_default(lines.subscriber(Zap::Json));
     let time = tokio::spawn(hurry());
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
@@ -160,6 +178,7 @@ async fn the_releases_go_as_the_walk_through_says_and_no_request_fails() {
     story.release().await.unwrap();
     story.finish().await.unwrap();
     story.check().unwrap();
+    every_event_is_a_line(&story, &lines.text());
     let [good, broken, blind] = [0, 1, 2].map(|at| story.told.of(&ACTS[at]));
     the_good_version_is_promoted(&good);
     let halt = "Halt podinfo.test-a advancement pre-rollout check acceptance-test failed POST";
