@@ -1,6 +1,11 @@
 //! Requests to others: every one has a time limit, and every answer a largest size.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header::LOCATION};
@@ -96,11 +101,9 @@ impl Http {
     /// One exchange of which only the status matters; the answer is read to its end, whatever its size.
     pub(crate) async fn status(&self, question: Question, time: Duration) -> Result<StatusCode, Trouble> {
         let exchange = async {
-            let mut answer = self
-                .0
-                .request(question)
-                .await
-                .map_err(|error| if error.is_connect() { Trouble::Connect } else { Trouble::Broken })?;
+            let mut answer = self.0.request(question).await.map_err(|error| {
+                if error.is_connect() { Trouble::no_connection(&error) } else { Trouble::Broken }
+            })?;
             while let Some(frame) = answer.frame().await {
                 frame.map_err(|_| Trouble::Broken)?;
             }
@@ -142,17 +145,36 @@ impl Http {
 /// Why an exchange has no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    Connect,
+    /// No connection, and what the system says to that, if it does.
+    Connect(Option<ErrorKind>),
+    /// No connection, because nobody has the name.
+    Name,
     Broken,
     Timeout,
 }
 
 impl Trouble {
-    pub(crate) fn name(self) -> &'static str {
+    /// What has kept a connection from being made.
+    fn no_connection(error: &(dyn Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+        let known = causes.find_map(|cause| {
+            // The client has no other way to tell this one.
+            if cause.to_string() == "dns error" {
+                return Some(Self::Name);
+            }
+            let of_system = cause.downcast_ref::<io::Error>().filter(|it| it.raw_os_error().is_some());
+            of_system.map(|it| Self::Connect(Some(it.kind())))
+        });
+        known.unwrap_or(Self::Connect(None))
+    }
+
+    pub(crate) fn name(self) -> String {
         match self {
-            Self::Connect => "no connection",
-            Self::Broken => "connection broken",
-            Self::Timeout => "timeout",
+            Self::Connect(None) => "no connection".to_owned(),
+            Self::Connect(Some(kind)) => format!("no connection: {kind}"),
+            Self::Name => "no connection: the host's name is not known".to_owned(),
+            Self::Broken => "connection broken".to_owned(),
+            Self::Timeout => "timeout".to_owned(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the metadata of a web hook ask for. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{concord::Concord, load::Plan, ngrinder::NGrinder};
 
@@ -77,8 +77,8 @@ impl Refusal {
 const TYPES: &str = "cmd, bash, helm, helmv3, kubectl, concord, ngrinder and load";
 
 impl Task {
-    /// Reads metadata.
-    pub(crate) fn parse(metadata: &BTreeMap<String, String>) -> Result<Self, Refusal> {
+    /// Reads metadata; a task may take `longest`.
+    pub(crate) fn parse(metadata: &BTreeMap<String, String>, longest: Duration) -> Result<Self, Refusal> {
         if metadata.is_empty() {
             return Err(Refusal::bad("metadata not found in payload"));
         }
@@ -100,7 +100,10 @@ impl Task {
                 });
             }
             "ngrinder" => return NGrinder::parse(metadata).map(Self::NGrinder).map_err(Refusal::bad),
-            "load" => return Plan::parse(metadata).map(Box::new).map(Self::Load).map_err(Refusal::bad),
+            "load" => {
+                let plan = Plan::parse(metadata, longest);
+                return plan.map(Box::new).map(Self::Load).map_err(Refusal::bad);
+            }
             other => {
                 return Err(Refusal::bad(format!(
                     "type {other:?} in metadata is unknown: there are {TYPES}"
@@ -164,7 +167,7 @@ mod tests {
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Task, Refusal> {
         let owned = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Task::parse(&owned.collect())
+        Task::parse(&owned.collect(), Duration::from_hours(1))
     }
 
     #[test]

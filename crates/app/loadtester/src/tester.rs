@@ -173,7 +173,7 @@ impl Tester {
 
     async fn start(&self, payload: Payload) -> Response<Bytes> {
         let canary = payload.canary();
-        let task = match Task::parse(&payload.metadata) {
+        let task = match Task::parse(&payload.metadata, self.0.settings.timeout) {
             Ok(task) => task,
             Err(refusal) => {
                 if let Some(line) = &refusal.log {

@@ -32,11 +32,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// `https://host/file`, or `git+https://host/repository.git//file?ref=branch-or-tag`.
+    /// `https://host/file`, or `git+https://host/repository.git//file?ref=branch-or-tag`; `http` will do as well.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             Err(format!(
-                "is {text:?}: {why}; it is https://host/file or git+https://host/repository.git//file?ref=branch"
+                "is {text:?}: {why}; it is http(s)://host/file or git+http(s)://host/repository.git//file?ref=branch"
             ))
         };
         let (in_git, address) = match text.strip_prefix("git+") {

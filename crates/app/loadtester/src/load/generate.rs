@@ -27,7 +27,6 @@ const LATE: Duration = Duration::from_millis(100);
 pub(crate) async fn run(
     plan: &Plan,
     scenario: &Scenario,
-    duration: Duration,
     mut rate: watch::Receiver<f64>,
     ledger: &Mutex<Ledger>,
     stop: &CancellationToken,
@@ -37,7 +36,7 @@ pub(crate) async fn run(
     let tally = Arc::new(Mutex::new(Outcome::default()));
     let mut under_way = JoinSet::new();
     let start = Instant::now();
-    let end = start + duration;
+    let end = start + plan.duration;
     let (mut due, mut number) = (start, 0);
     loop {
         let per_second = *rate.borrow_and_update();
@@ -80,7 +79,7 @@ pub(crate) async fn run(
         due += every;
     }
     let is_whole = !stop.is_cancelled();
-    let time = if is_whole { duration } else { start.elapsed() };
+    let time = if is_whole { plan.duration } else { start.elapsed() };
     tokio::select! {
         () = async { while under_way.join_next().await.is_some() {} } => {}
         () = stop.cancelled() => under_way.shutdown().await,

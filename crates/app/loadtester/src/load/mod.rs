@@ -37,10 +37,9 @@ pub(crate) async fn run(shared: &Shared, canary: &str, plan: &Plan) -> Result<Ou
         prepared = prepared => prepared.map_err(failed)?,
         () = shared.stop.cancelled() => return Err("the load tester stops".to_owned()),
     };
-    let duration = plan.duration.min(shared.settings.timeout);
     let ledger = ledger::of(&shared.ledgers, &format!("{canary} {}", plan.url));
     let (set, rate) = watch::channel(plan.rate.fixed().unwrap_or(0.0));
-    let load = generate::run(plan, &scenario, duration, rate, &ledger, &shared.stop);
+    let load = generate::run(plan, &scenario, rate, &ledger, &shared.stop);
     let outcome = match plan.rate.top_up() {
         None => load.await,
         Some(top_up) => {

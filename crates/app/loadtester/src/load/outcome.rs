@@ -99,7 +99,7 @@ impl Outcome {
         }
         let statuses: BTreeMap<String, u64> =
             self.statuses.iter().map(|(status, count)| (status.to_string(), *count)).collect();
-        let errors: BTreeMap<&str, u64> =
+        let errors: BTreeMap<String, u64> =
             self.troubles.iter().map(|(trouble, count)| (trouble.name(), *count)).collect();
         json!({
             "seconds": (self.time.as_secs_f64() * 1000.0).round() / 1000.0,
@@ -122,14 +122,19 @@ fn millis(micros: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[test]
     fn a_load_without_any_answer_has_failed() {
         let mut outcome = Outcome { time: Duration::from_secs(2), ..Outcome::default() };
         assert_eq!(outcome.failure(), None, "a rate of nothing is no failure");
-        outcome.troubles.insert(Trouble::Connect, 4);
-        assert_eq!(outcome.failure().as_deref(), Some("none of 4 requests was answered: no connection"));
+        outcome.troubles.insert(Trouble::Connect(Some(ErrorKind::ConnectionRefused)), 4);
+        assert_eq!(
+            outcome.failure().as_deref(),
+            Some("none of 4 requests was answered: no connection: connection refused")
+        );
         outcome.statuses.extend([(200, 3), (404, 1), (503, 2)]);
         outcome.latency.add(1500);
         assert_eq!(outcome.failure(), None);
@@ -139,7 +144,7 @@ mod tests {
             (told["rate"].as_f64(), told["latencyMilliseconds"]["p99.9"].as_f64()),
             (Some(5.0), Some(1.5))
         );
-        assert_eq!(told["errors"]["no connection"], 4);
+        assert_eq!(told["errors"]["no connection: connection refused"], 4);
         assert_eq!(
             outcome.line(),
             "10 requests in 2.0 s (5.0 per second), 6 failed, 0 unsent, p50 1.5 ms, p99 1.5 ms"

@@ -100,7 +100,8 @@ impl Rate {
 }
 
 impl Plan {
-    pub(crate) fn parse(metadata: &BTreeMap<String, String>) -> Result<Self, String> {
+    /// The load that `metadata` ask for; a task may take `longest`.
+    pub(crate) fn parse(metadata: &BTreeMap<String, String>, longest: Duration) -> Result<Self, String> {
         if let Some(unknown) = metadata.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(format!("`{unknown}` is unknown with type load: there are {}", KEYS.join(", ")));
         }
@@ -120,7 +121,7 @@ impl Plan {
         });
         Ok(Self {
             rate: rate(&of)?,
-            duration: of.duration("duration", DURATION, DURATION_MAX)?,
+            duration: duration(&of, longest)?,
             concurrency: concurrency.transpose()?.unwrap_or(CONCURRENCY),
             timeout: of.duration("timeout", TIMEOUT, TIMEOUT_MAX)?,
             headers: headers(&of.text("headers").unwrap_or_default())?,
@@ -146,6 +147,23 @@ impl Plan {
     }
 }
 
+/// How long requests are sent. More than a task may take is refused: a load that was cut short would look like a whole one.
+fn duration(of: &Fields<'_>, longest: Duration) -> Result<Duration, String> {
+    let found = of.duration("duration", DURATION.min(longest), DURATION_MAX)?;
+    if longest < found {
+        let (found, longest) = (shown(found), shown(longest));
+        return Err(format!(
+            "`duration` is {found}, and a task may take {longest}: shorten it, or give the load tester a longer -timeout"
+        ));
+    }
+    Ok(found)
+}
+
+/// As it would be written.
+fn shown(time: Duration) -> GoDuration {
+    GoDuration::from_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
+}
+
 fn rate(of: &Fields<'_>) -> Result<Rate, String> {
     let only_with = ["prometheus", "query", "window"];
     match (of.rate("rate")?, of.rate("topUpTo")?) {
@@ -154,7 +172,7 @@ fn rate(of: &Fields<'_>) -> Result<Rate, String> {
             None => Ok(Rate::Fixed(rate)),
         },
         (None, Some(target)) => {
-            let prometheus = of.needed("prometheus")?;
+            let prometheus = of.needed_with("prometheus", "topUpTo")?;
             serin_sources::Prometheus::new(
                 &prometheus,
                 &serin_sources::Access::default(),
@@ -165,7 +183,7 @@ fn rate(of: &Fields<'_>) -> Result<Rate, String> {
             if window < Duration::from_secs(1) {
                 return Err("`window` must be 1s or more".to_owned());
             }
-            Ok(Rate::TopUp(TopUp { target, prometheus, query: of.needed("query")?, window }))
+            Ok(Rate::TopUp(TopUp { target, prometheus, query: of.needed_with("query", "topUpTo")?, window }))
         }
         (Some(_), Some(_)) => Err("`rate` and `topUpTo` exclude each other".to_owned()),
         (None, None) => Err("`rate` or `topUpTo` is required with type load".to_owned()),
@@ -189,6 +207,10 @@ impl Fields<'_> {
         self.text(name).ok_or_else(|| format!("`{name}` is required with type load"))
     }
 
+    fn needed_with(&self, name: &str, other: &str) -> Result<String, String> {
+        self.text(name).ok_or_else(|| format!("`{name}` is required with `{other}`"))
+    }
+
     fn flag(&self, name: &str) -> Result<bool, String> {
         match self.text(name).as_deref() {
             None | Some("false") => Ok(false),
@@ -200,10 +222,13 @@ impl Fields<'_> {
     fn duration(&self, name: &str, default: Duration, max: Duration) -> Result<Duration, String> {
         let Some(text) = self.text(name) else { return Ok(default) };
         let parsed = GoDuration::parse(&text).ok().and_then(|found| u64::try_from(found.nanos()).ok());
-        let parsed = parsed.map(Duration::from_nanos).filter(|found| !found.is_zero() && *found <= max);
-        parsed.ok_or_else(|| {
-            format!("`{name}` is {text:?}, which is no duration such as 30s or 5m, or above {max:?}")
-        })
+        let why = match parsed.map(Duration::from_nanos) {
+            None => "no duration such as 30s or 5m".to_owned(),
+            Some(Duration::ZERO) => "no time at all".to_owned(),
+            Some(found) if max < found => format!("more than {}", shown(max)),
+            Some(found) => return Ok(found),
+        };
+        Err(format!("`{name}` is {text:?}, which is {why}"))
     }
 
     fn rate(&self, name: &str) -> Result<Option<f64>, String> {
@@ -221,7 +246,7 @@ pub(crate) fn origin(text: &str) -> Result<Url, String> {
     // Two fillings: a hole in the host would make two hosts.
     let filled = ["0", "1"].map(|value| Url::parse(&template.fill_address(|_| value)));
     let [Ok(url), Ok(other)] = filled else {
-        return Err(format!("{text:?} is no address"));
+        return Err(format!("{text:?} is no address: it begins with http:// or https://"));
     };
     if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
         return Err(format!("{text:?} must begin with http:// or https://"));
@@ -277,7 +302,7 @@ mod tests {
     fn parse(pairs: &[(&str, &str)]) -> Result<Plan, String> {
         let base = [("type", "load"), ("url", "http://127.0.0.1/a"), ("rate", "5")];
         let all = base.iter().chain(pairs).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Plan::parse(&all.collect())
+        Plan::parse(&all.collect(), Duration::from_hours(24))
     }
 
     #[test]
@@ -296,9 +321,13 @@ mod tests {
             (&[("rate", "1e9")], "up to 10000"),
             (&[("topUpTo", "5")], "exclude each other"),
             (&[("query", "q")], "`query` means something only with `topUpTo`"),
-            (&[("rate", ""), ("topUpTo", "5")], "`prometheus` is required"),
+            (&[("url", "127.0.0.1:80/")], "is no address: it begins with http://"),
+            (&[("rate", ""), ("topUpTo", "5")], "`prometheus` is required with `topUpTo`"),
             (&[("rate", ""), ("topUpTo", "5"), ("prometheus", "x")], "`prometheus`: "),
-            (&[("rate", ""), ("topUpTo", "5"), ("prometheus", "http://h")], "`query` is required"),
+            (
+                &[("rate", ""), ("topUpTo", "5"), ("prometheus", "http://h")],
+                "`query` is required with `topUpTo`",
+            ),
             (
                 &[
                     ("rate", ""),
@@ -311,7 +340,8 @@ mod tests {
             ),
             (&[("duration", "5")], "`duration` is \"5\""),
             (&[("duration", "-5s")], "`duration` is \"-5s\""),
-            (&[("duration", "48h")], "above 86400s"),
+            (&[("duration", "0s")], "no time at all"),
+            (&[("duration", "48h")], "more than 24h0m0s"),
             (&[("concurrency", "0")], "`concurrency` must be a whole number from 1 to 2000"),
             (&[("timeout", "1h")], "`timeout` is \"1h\""),
             (&[("method", "POST")], "`method` POST may change something: allow it with `allowWrites"),
@@ -327,6 +357,22 @@ mod tests {
             let error = parse(pairs).unwrap_err();
             assert!(error.contains(expected), "{pairs:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_load_that_would_be_cut_short_is_refused() {
+        let longest = Duration::from_secs(20);
+        let parse = |duration: &str| {
+            let all = [("url", "http://h/"), ("rate", "5"), ("type", "load"), ("duration", duration)];
+            let all = all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+            Plan::parse(&all.collect(), longest).map(|plan| plan.duration)
+        };
+        assert_eq!((parse("20s"), parse("")), (Ok(longest), Ok(longest)));
+        let told = parse("1h").unwrap_err();
+        assert!(
+            told.starts_with("`duration` is 1h0m0s, and a task may take 20s: ") && told.contains("-timeout"),
+            "{told}"
+        );
     }
 
     #[test]

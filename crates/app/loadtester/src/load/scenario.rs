@@ -200,7 +200,7 @@ mod tests {
     fn plan(pairs: &[(&str, &str)]) -> Plan {
         let base = [("url", "http://127.0.0.1:8/base"), ("rate", "5"), ("headers", "X-A: 1")];
         let all = base.iter().chain(pairs).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Plan::parse(&all.collect()).unwrap()
+        Plan::parse(&all.collect(), std::time::Duration::from_hours(1)).unwrap()
     }
 
     fn told(scenario: &Scenario, number: u64) -> String {

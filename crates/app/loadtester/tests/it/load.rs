@@ -152,7 +152,10 @@ async fn a_load_that_nobody_answers_has_failed() {
     let metadata = json!({"type": "load", "wait": "true", "url": format!("http://{closed}/"), "rate": "20", "duration": "500ms"});
     let (status, body, _) = bench.task(&metadata).await;
     assert_eq!(status, 500);
-    assert!(body.starts_with("none of ") && body.ends_with("answered: no connection"), "{body}");
+    assert!(
+        body.starts_with("none of ") && body.ends_with("answered: no connection: connection refused"),
+        "{body}"
+    );
 }
 
 #[tokio::test]
