@@ -33,6 +33,8 @@ const PAGES_MAX: u32 = 4_000;
 pub(crate) async fn follow(inner: Arc<Inner>, watched: Arc<Watched>) {
     let stop = inner.stop.clone();
     tokio::select! {
+        // What breaks because we stop is no news.
+        biased;
         () = stop.cancelled() => {}
         () = follow_for_ever(&inner, &watched) => {}
     }

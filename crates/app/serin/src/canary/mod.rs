@@ -24,7 +24,8 @@ use crate::{
 use args::{Arguments, Output, Verb};
 
 /// The names of the plugin.
-pub(crate) const PLUGIN: Plugin = Plugin { name: "kubectl-canary", called: "kubectl canary" };
+pub(crate) const PLUGIN: Plugin =
+    Plugin { name: "kubectl-canary", called: "kubectl canary", says_which: true };
 const EVENT: Kind = Kind::namespaced("", "v1", "Event", "events");
 
 /// Runs the plugin under the name `program` with the arguments after it.
@@ -102,5 +103,30 @@ impl Session {
             }
         }
         Ok(Observed::new(Object::new(CANARY, canary)?, found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::plugin::{refuse, with_go_booleans};
+
+    #[test]
+    fn a_word_too_few_or_too_many_is_told_in_a_line() {
+        for (line, what, command) in [
+            ("get", "CANARY is missing", "get"),
+            ("why -n test", "CANARY is missing", "why"),
+            ("promote a b", "\"b\" is a word too many", "promote"),
+        ] {
+            let words: Vec<OsString> =
+                ["serin canary"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
+            let command_line = with_go_booleans(Arguments::command());
+            let error = command_line.clone().try_get_matches_from(&words).map(|_| ()).unwrap_err();
+            let refusal = refuse(&PLUGIN, "serin canary", command_line, &words, &error);
+            let expected = format!("Error: {what}\nRun 'serin canary {command} --help' for usage.\n");
+            assert_eq!((refusal.err, refusal.code), (expected, ExitCode::FAILURE), "{line}");
+        }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Plugin {
     pub(crate) name: &'static str,
     /// What people type then.
     pub(crate) called: &'static str,
+    /// Whether a wrong number of words is told in a line: Argo's plugin prints its whole usage, and nothing else.
+    pub(crate) says_which: bool,
 }
 
 /// How data is printed where a verb has more to say than one line.
@@ -157,6 +159,18 @@ pub(crate) fn refuse(
         ErrorKind::UnknownArgument if flag.starts_with('-') => {
             let letter = flag.chars().nth(1).unwrap_or_default();
             Refusal::error(&format!("unknown shorthand flag: '{letter}' in {flag}"))
+        }
+        ErrorKind::MissingRequiredArgument | ErrorKind::UnknownArgument if plugin.says_which => {
+            let what = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::Strings(missing)) => {
+                    format!("{} is missing", missing.join(", ").replace(['<', '>'], ""))
+                }
+                _ => format!("\"{flag}\" is a word too many"),
+            };
+            Refusal::error(&format!(
+                "{what}\nRun '{} --help' for usage.",
+                usage::path(program, &command, &path)
+            ))
         }
         ErrorKind::MissingRequiredArgument
         | ErrorKind::MissingSubcommand

@@ -17,6 +17,11 @@ pub(crate) fn usage((program, called): (&str, &str), root: &Command, words: &[St
     text(called, root, command, &path)
 }
 
+/// The names of the command that `words` name.
+pub(crate) fn path(program: &str, root: &Command, words: &[String]) -> String {
+    find(program, root, words).1
+}
+
 /// Whether the words name no command at all.
 pub(crate) fn is_root(root: &Command, words: &[String]) -> bool {
     std::ptr::eq(find("", root, words).0, root)

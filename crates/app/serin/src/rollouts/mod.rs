@@ -13,7 +13,8 @@ use args::Arguments;
 use crate::plugin::{self, Plugin};
 
 /// The names of the plugin.
-pub(crate) const PLUGIN: Plugin = Plugin { name: "kubectl-argo-rollouts", called: "kubectl argo rollouts" };
+pub(crate) const PLUGIN: Plugin =
+    Plugin { name: "kubectl-argo-rollouts", called: "kubectl argo rollouts", says_which: false };
 
 /// Runs the plugin under the name `program` with the arguments after it.
 pub(crate) async fn run(program: &str, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
