@@ -197,8 +197,7 @@ impl<'a> Story<'a> {
         }
         self.paper.say(&format!(
             "In a second terminal:\n\n  export KUBECONFIG={kubeconfig}\n  {serin} canary list -A\n  \
-             {serin} canary why {APP} -n test-a\n  {serin} canary promote {APP} -n test    # or abort: see what becomes of it\n  \
-             kubectl -n test describe canary {APP}\n  kubectl -n test get virtualservice {APP} -o yaml"
+             {serin} canary why {APP} -n test-a\n  {serin} canary abort {APP} -n test\n  kubectl -n test describe canary {APP}"
         ))?;
         if self.paper.is_terminal() { Ok(()) } else { self.paper.say("") }
     }
