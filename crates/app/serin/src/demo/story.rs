@@ -80,17 +80,16 @@ pub(super) async fn tell(
         () = stop.cancelled() => Ok(()),
     };
     let requests = client.finish().await;
-    // Whoever has hung up reads no more.
     let told = out::say(format_args!("\n{}", screen.bars(&requests)));
     ended?;
-    if stop.is_cancelled() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    told?;
     if let Some(why) = client.first_failure() {
         bail!("requests failed, the first one with: {why}");
     }
-    out::say("No request failed.")?;
+    let told = told.and_then(|()| out::say("No request failed."));
+    // Whoever has hung up reads no more.
+    if !stop.is_cancelled() {
+        told?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
