@@ -260,7 +260,10 @@ fn step<T>(
     asking: &Asking,
     next: fn(&Inquiry<'_>, &[Answer]) -> Result<Step<T>, Error>,
 ) -> Result<Result<T, Error>, Halt> {
+    let own = &desk.observed.object.meta();
+    let asker = format!("{}/{}/{}", own.namespace, own.name, asking.id);
     let inquiry = Inquiry {
+        asker: &asker,
         provider: &asking.provider,
         secret: asking.secret.as_ref(),
         place: &desk.settings.place,

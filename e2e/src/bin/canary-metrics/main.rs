@@ -47,8 +47,15 @@ impl Server {
         let mut answers = Vec::new();
         loop {
             let now = Moment::from(jiff::Timestamp::now());
-            let inquiry =
-                Inquiry { provider: &provider, secret: None, place: &place, query, interval: INTERVAL, now };
+            let inquiry = Inquiry {
+                provider: &provider,
+                secret: None,
+                place: &place,
+                asker: "test/podinfo/m",
+                query,
+                interval: INTERVAL,
+                now,
+            };
             match next(&inquiry, &answers) {
                 Ok(Step::Done(done)) => return Ok(Ok(done)),
                 Err(error) => return Ok(Err(error)),

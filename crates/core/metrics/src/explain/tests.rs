@@ -15,6 +15,7 @@ fn step_of(query: &str, bodies: &[&str]) -> Step<Option<String>> {
         provider: &provider,
         secret: None,
         place: &place,
+        asker: "test/podinfo/m",
         query,
         interval: "1m",
         now: Moment::from_secs(10_000),
@@ -317,8 +318,15 @@ fn what_cannot_be_explained_is_left_alone() {
         serin_api::flagger::MetricTemplateProvider { kind: "datadog".into(), ..prometheus_at("http://d") };
     let place = Place::default();
     let now = Moment::EPOCH;
-    let inquiry =
-        Inquiry { provider: &provider, secret: None, place: &place, query: QUERY, interval: "1m", now };
+    let inquiry = Inquiry {
+        provider: &provider,
+        secret: None,
+        place: &place,
+        asker: "test/podinfo/m",
+        query: QUERY,
+        interval: "1m",
+        now,
+    };
     assert_eq!(explain(&inquiry, &[]), Step::Done(None));
 }
 

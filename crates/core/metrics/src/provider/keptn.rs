@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use serin_kernel::{Answer, Kind, Method};
 use serin_lang::duration::GoDuration;
 
-use super::http::{accepted, call, header, json as parsed};
+use super::cloudwatch::hash;
+use super::http::{accepted, call, header};
 use super::talk::{Stop, Talk, tell};
 use super::{Cluster, Inquiry, Step, number};
 use crate::sample::excerpt;
@@ -16,6 +17,10 @@ const METRICS: [Kind; 2] = [
     Kind::namespaced("metrics.keptn.sh", "v1beta1", "KeptnMetric", "keptnmetrics"),
 ];
 const VERSIONS_OF_ANALYSIS: [&str; 2] = ["v1", "v1beta1"];
+/// Letters of a definition in the name of its Analysis: with what stands behind them fewer than a name may have, 253.
+const DEFINITION_MAX: usize = 230;
+/// Digits that tell the askers of one definition apart: of a thousand, two are alike once in half a billion.
+const HASH_LEN: usize = 12;
 /// How long an analysis may take, in watches of a second each.
 const WATCHES_MAX: usize = 10;
 /// The longest story: a token, the Analysis in each version, its watches, and its end.
@@ -35,7 +40,8 @@ pub(super) fn measure(inquiry: &Inquiry<'_>, answers: &[Answer]) -> Result<Step<
                               run the controller in a pod, or use keptnmetric/namespace/name";
                 Error::field("spec.query", remedy)
             })?;
-            tell(answers, |talk| analyse(talk, cluster, (namespace, name), &spec))
+            let own = own_name(name, inquiry.asker, &query);
+            tell(answers, |talk| analyse(talk, cluster, (namespace, &own), &spec))
         }
         _ => {
             let remedy = format!(
@@ -82,11 +88,20 @@ fn analysis(definition: &str, recent: &str, arguments: &str) -> Result<Value, Er
     Ok(json!({"analysisDefinition": {"name": definition}, "args": args, "timeframe": {"recent": recent}}))
 }
 
-/// Has an Analysis carried out and takes it away again: one when it passes, else zero.
+/// The name of an Analysis: the same each time that this is asked by the same, so that one is found again that was left behind by
+/// a controller that stopped in between.
+fn own_name(definition: &str, asker: &str, query: &str) -> String {
+    let start: String = definition.chars().take(DEFINITION_MAX).collect();
+    let hash = hash(format!("{asker}\n{query}").as_bytes());
+    format!("{}-{}", start.trim_end_matches(['-', '.']), &hash[..HASH_LEN])
+}
+
+/// Has an Analysis carried out and takes it away again: one when it passes, else zero. One that is there already was left behind,
+/// and says nothing of now.
 fn analyse(
     talk: &mut Talk<'_>,
     cluster: &Cluster,
-    (namespace, definition): (&str, &str),
+    (namespace, name): (&str, &str),
     spec: &Value,
 ) -> Result<Sample, Stop> {
     let bearer = format!("Bearer {}", talk.token(&cluster.token)?);
@@ -104,24 +119,26 @@ fn analyse(
         );
         let object = json!({
             "apiVersion": format!("metrics.keptn.sh/{version}"), "kind": "Analysis",
-            "metadata": {"generateName": format!("{definition}-"), "namespace": namespace}, "spec": spec,
+            "metadata": {"name": name, "namespace": namespace}, "spec": spec,
         });
         let mut create = to_cluster(Method::Post, &list);
         header(&mut create, "Content-Type", "application/json");
         create.body = object.to_string().into();
-        let reply = talk.call(create)?;
+        let mut reply = talk.call(create.clone())?;
+        if reply.status == 409 {
+            talk.call(to_cluster(Method::Delete, &format!("{list}/{name}")))?;
+            reply = talk.call(create)?;
+        }
         if reply.status != 404 {
-            created = Some((list, accepted(reply)?));
+            accepted(reply)?;
+            created = Some(list);
             break;
         }
     }
-    let Some((list, object)) = created else {
+    let Some(list) = created else {
         let remedy = "this cluster has no Analysis of metrics.keptn.sh: install Keptn's metrics operator";
         return Err(Error::field("spec.query", remedy).into());
     };
-    let object = parsed(object)?;
-    let name = object["metadata"]["name"].as_str().filter(|name| is_name(name));
-    let name = name.ok_or_else(|| Error::Unreadable("the Analysis has no name".to_owned()))?;
     let mut passed = None;
     for _ in 0..WATCHES_MAX {
         let watch = format!("{list}?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3D{name}");

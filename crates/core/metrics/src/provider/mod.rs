@@ -44,6 +44,8 @@ pub struct Inquiry<'a> {
     pub secret: Option<&'a Secret>,
     /// What the controller's surroundings give.
     pub place: &'a Place,
+    /// Who asks: one that asks no two things at a time, and is the same after a restart.
+    pub asker: &'a str,
     /// The query, with the names put in.
     pub query: &'a str,
     /// `metrics[].interval`.

@@ -49,7 +49,15 @@ fn place() -> Place {
 fn step(provider: &MetricTemplateProvider, query: &str, answers: &[Answer]) -> Result<Step<Sample>, Error> {
     let now: Moment = "2026-01-02T03:04:05Z".parse().unwrap();
     let (secret, place) = (secret(), place());
-    let inquiry = Inquiry { provider, secret: Some(&secret), place: &place, query, interval: "1m", now };
+    let inquiry = Inquiry {
+        provider,
+        secret: Some(&secret),
+        place: &place,
+        asker: "test/podinfo/m",
+        query,
+        interval: "1m",
+        now,
+    };
     measure(&inquiry, answers)
 }
 
@@ -315,7 +323,15 @@ fn what_is_missing_must_be_named_with_a_remedy() {
         if kind == "cloudwatch" {
             provider.region.clear();
         }
-        let inquiry = Inquiry { provider: &provider, secret, place: &place, query, interval, now };
+        let inquiry = Inquiry {
+            provider: &provider,
+            secret,
+            place: &place,
+            asker: "test/podinfo/m",
+            query,
+            interval,
+            now,
+        };
         measure(&inquiry, &[]).unwrap_err().to_string()
     };
     let empty = Secret { name: "keys".into(), ..Secret::default() };
@@ -366,7 +382,15 @@ fn what_is_missing_must_be_named_with_a_remedy() {
     }
     let mut provider = provider("prometheus", "http://p");
     provider.secret_ref = Some(serin_api::flagger::SecretRef { name: "gone".into(), ..Default::default() });
-    let inquiry = Inquiry { provider: &provider, secret: None, place: &place, query: "q", interval: "", now };
+    let inquiry = Inquiry {
+        provider: &provider,
+        secret: None,
+        place: &place,
+        asker: "test/podinfo/m",
+        query: "q",
+        interval: "",
+        now,
+    };
     assert!(measure(&inquiry, &[]).unwrap_err().to_string().contains("there is no Secret gone"));
 }
 
@@ -395,6 +419,7 @@ fn amazon_is_asked_with_a_signature_and_keys_are_fetched_first() {
         provider: &provider,
         secret: None,
         place: &place,
+        asker: "test/podinfo/m",
         query,
         interval: "1m",
         now: Moment::EPOCH,
@@ -442,6 +467,7 @@ fn google_is_asked_for_a_token_first() {
         provider: &provider,
         secret: Some(&secret),
         place: &place,
+        asker: "test/podinfo/m",
         query: "",
         interval: "",
         now: Moment::EPOCH,
@@ -479,6 +505,7 @@ fn whether_a_server_is_there_is_asked_of_each() {
             provider: &provider,
             secret: Some(&secret),
             place: &place,
+            asker: "test/podinfo/m",
             query: "q",
             interval: "1m",
             now: Moment::EPOCH,

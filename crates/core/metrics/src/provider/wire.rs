@@ -16,7 +16,15 @@ fn measured(
     let texts = secrets.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
     let secret = Secret { name: "keys".into(), texts };
     let secret = (!secrets.is_empty()).then_some(&secret);
-    let inquiry = Inquiry { provider, secret, place, query, interval: "1m", now: NOW.parse().unwrap() };
+    let inquiry = Inquiry {
+        provider,
+        secret,
+        place,
+        asker: "test/podinfo/m",
+        query,
+        interval: "1m",
+        now: NOW.parse().unwrap(),
+    };
     let (mut asked, mut answers) = (Vec::new(), Vec::new());
     loop {
         assert!(asked.len() < 30, "{asked:#?}");
@@ -394,6 +402,7 @@ fn external_metrics_of_the_own_cluster() {
         provider: &provider,
         secret: None,
         place: &place,
+        asker: "test/podinfo/m",
         query: "",
         interval: "",
         now: NOW.parse().unwrap(),
@@ -433,8 +442,18 @@ fn a_metric_of_keptn() {
     assert_eq!(error, "spec.query: there is no KeptnMetric response-time in shop: create it");
 }
 
-/// The API server with Keptn's operator, which completes an Analysis in the watch of that number.
-fn keptn(question: &Question, completes: usize, watches: &mut usize, passes: bool) -> Answer {
+/// What `test/podinfo/m` calls its Analysis.
+const ANALYSIS: &str = "response-time-5a9b505396a9";
+
+/// The API server with Keptn's operator, which completes an Analysis in the watch of that number. One that `is_left` is there
+/// until it is deleted.
+fn keptn(
+    question: &Question,
+    completes: usize,
+    watches: &mut usize,
+    passes: bool,
+    is_left: &mut bool,
+) -> Answer {
     let call = match question {
         Question::File(_) => return Answer::Text("own".into()),
         other => call_of(other),
@@ -444,13 +463,19 @@ fn keptn(question: &Question, completes: usize, watches: &mut usize, passes: boo
     let Some(rest) = call.url.strip_prefix(list) else { return replied(404, "404 page not found") };
     let mut object = json!({
         "apiVersion": "metrics.keptn.sh/v1beta1", "kind": "Analysis",
-        "metadata": {"name": "response-time-x7k2p", "namespace": "shop", "generateName": "response-time-"},
+        "metadata": {"name": ANALYSIS, "namespace": "shop"},
         "status": {"state": "Progressing"},
     });
     match (call.method, rest) {
         (Method::Post, "") => {
             let sent: Value = serde_json::from_str(call.body.text()).unwrap();
-            assert_eq!(sent["metadata"]["generateName"], "response-time-");
+            assert_eq!(sent["metadata"]["name"], ANALYSIS);
+            if *is_left {
+                return replied(
+                    409,
+                    r#"{"kind":"Status","status":"Failure","reason":"AlreadyExists","code":409}"#,
+                );
+            }
             let spec = json!({
                 "analysisDefinition": {"name": "response-time"},
                 "args": {"project": "my-project", "stage": "dev"},
@@ -459,7 +484,9 @@ fn keptn(question: &Question, completes: usize, watches: &mut usize, passes: boo
             assert_eq!(sent["spec"], spec);
             replied(201, object.to_string())
         }
-        (Method::Get, "?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dresponse-time-x7k2p") => {
+        (Method::Get, rest) => {
+            let watch = "?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3D";
+            assert_eq!(rest.strip_prefix(watch), Some(ANALYSIS));
             *watches += 1;
             let mut events = json!({"type": "ADDED", "object": object}).to_string() + "\n";
             if completes == *watches {
@@ -468,7 +495,11 @@ fn keptn(question: &Question, completes: usize, watches: &mut usize, passes: boo
             }
             replied(200, events)
         }
-        (Method::Delete, "/response-time-x7k2p") => replied(200, r#"{"kind":"Status","status":"Success"}"#),
+        (Method::Delete, rest) => {
+            assert_eq!(rest.strip_prefix('/'), Some(ANALYSIS));
+            *is_left = false;
+            replied(200, r#"{"kind":"Status","status":"Success"}"#)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -481,7 +512,7 @@ fn an_analysis_of_keptn_is_made_waited_for_and_taken_away() {
         [(1, true, 1, Some(1.0)), (3, false, 3, Some(0.0)), (10, true, 10, Some(1.0)), (11, true, 10, None)]
     {
         let mut watches = 0;
-        let server = |question: &Question| keptn(question, completes, &mut watches, passes);
+        let server = |question: &Question| keptn(question, completes, &mut watches, passes, &mut false);
         let (sample, asked) = measured((&provider, &place, query), &[], server);
         let last = call_of(asked.last().unwrap());
         assert_eq!((watches, last.method), (watched, Method::Delete), "{completes}");
@@ -490,6 +521,13 @@ fn an_analysis_of_keptn_is_made_waited_for_and_taken_away() {
             None => assert!(sample.unwrap_err().to_string().contains("is not completed after 10 s")),
         }
     }
+    // One that a controller left behind says nothing: it goes, and another takes its place.
+    let (mut watches, mut is_left) = (0, true);
+    let server = |question: &Question| keptn(question, 1, &mut watches, true, &mut is_left);
+    let (sample, asked) = measured((&provider, &place, query), &[], server);
+    let methods: Vec<Method> = asked.iter().skip(1).map(|question| call_of(question).method).collect();
+    use Method::{Delete, Get, Post};
+    assert_eq!((sample, methods), (Ok(Sample::Value(1.0)), vec![Post, Post, Delete, Post, Get, Delete]));
     let nothing = |question: &Question| match question {
         Question::File(_) => Answer::Text("own".into()),
         _ => replied(404, "404 page not found"),
