@@ -307,8 +307,8 @@ mod tests {
         });
         assert_eq!(reference.to_json(), expected);
         let meta = json!({"name": "t", "ownerReferences": [reference.to_json()]});
-        let owned = Object::new(SERVICE, &json!({"metadata": meta})).unwrap();
-        assert_eq!(owned.meta().controller(), Some(&reference));
+        let thing = Object::new(SERVICE, &json!({"metadata": meta})).unwrap();
+        assert_eq!(thing.meta().controller(), Some(&reference));
     }
 
     #[test]

@@ -416,6 +416,13 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
                 "spec.analysis.metrics[1].interval: Invalid value: \"1mm\": time: unknown unit \"mm\" in duration \"1mm\"",
             ],
         ),
+    ];
+    doubted(rows);
+}
+
+#[test]
+fn limits_that_let_everything_pass_are_doubted() {
+    let rows: &[(Value, &[&str])] = &[
         (
             json!({"analysis": {"metrics": [
                 {"name": "a", "thresholdRange": {}},
@@ -431,6 +438,13 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
             ],
         ),
         (json!({"skipAnalysis": true, "analysis": {"metrics": [{"name": "a", "thresholdRange": {}}]}}), &[]),
+    ];
+    doubted(rows);
+}
+
+#[test]
+fn what_the_gateway_api_cannot_do_is_doubted() {
+    let rows: &[(Value, &[&str])] = &[
         (
             json!({"provider": "gatewayapi:v1", "service": {
                 "gatewayRefs": [{"name": "g"}], "timeout": "5s", "backendTimeout": "2s", "retries": {"attempts": 3},
@@ -459,6 +473,12 @@ fn what_has_another_effect_than_it_says_is_doubted_but_runs() {
             ],
         ),
     ];
+    doubted(rows);
+}
+
+/// Each row has these doubts, and runs.
+#[track_caller]
+fn doubted(rows: &[(Value, &[&str])]) {
     check(rows, |canary| doubts(canary, ISTIO));
     check(&rows.iter().map(|(patch, _)| (patch.clone(), &[] as &[&str])).collect::<Vec<_>>(), |canary| {
         validate(canary, ISTIO)
