@@ -139,8 +139,8 @@ async fn another_load_is_made_and_the_same_one_that_is_waited_for_is_refused() {
         assert_eq!((status, body.starts_with("the same task is running")), (409, true), "{body}");
         bench.tester.stop().await;
     };
-    let (first, ()) =
-        tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(first, second) }).await.unwrap();
+    let both = Box::pin(async { tokio::join!(first, second) });
+    let (first, ()) = tokio::time::timeout(Duration::from_mins(1), both).await.unwrap();
     // It was ended before anything was answered.
     assert_eq!((first.0, first.1.starts_with("the load tester stops")), (500, true), "{}", first.1);
 }
