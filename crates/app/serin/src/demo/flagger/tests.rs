@@ -156,8 +156,12 @@ fn every_event_is_a_line(story: &Story<'_>, log: &str) {
     for act in &ACTS {
         let canary = json!(format!("{APP}.{}", act.namespace));
         let of_it = lines.iter().filter(|it| it["canary"] == canary && it["msg"] != "acting");
-        let of_it: Vec<&str> = of_it.map(|it| it["msg"].as_str().unwrap()).collect();
-        assert_eq!(of_it, story.told.of(act).events, "{canary}");
+        // Before the release two that are alike may come between two frames, which the API tells as one.
+        let is_earlier = |message: &&str| !message.starts_with("New revision");
+        let of_it: Vec<&str> = of_it.map(|it| it["msg"].as_str().unwrap()).skip_while(is_earlier).collect();
+        let seen = story.told.of(act);
+        let told: Vec<&str> = seen.events.iter().map(String::as_str).skip_while(is_earlier).collect();
+        assert_eq!(of_it, told, "{canary}");
     }
     let halt = lines.iter().find(|it| it["msg"].as_str().unwrap().starts_with("Halt ")).unwrap();
     assert_eq!(halt["level"], "warn");
