@@ -38,7 +38,7 @@ async fn demo(words: &[&str], kubeconfig: &Path) -> (Child, BufReader<ChildStdou
 }
 
 async fn ended(mut child: Child, mut err: ChildStderr) -> (ExitStatus, String) {
-    let status = timeout(PATIENCE, child.wait()).await.expect("it goes on").unwrap();
+    let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
     let mut text = String::new();
     err.read_to_string(&mut text).await.unwrap();
     (status, text)

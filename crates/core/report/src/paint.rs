@@ -71,10 +71,10 @@ pub fn clip(line: &str, width: usize) -> String {
     if visible_width(line) <= width {
         return line.to_owned();
     }
-    let (mut clipped, mut seen, mut in_code) = (String::new(), 0, false);
+    let (mut clipped, mut seen, mut is_inside) = (String::new(), 0, false);
     for character in line.chars() {
-        let is_code = in_code || character == '\u{1b}';
-        in_code = is_code && character != 'm';
+        let is_code = is_inside || character == '\u{1b}';
+        is_inside = is_code && character != 'm';
         if is_code || seen + 1 < width {
             clipped.push(character);
         } else if seen + 1 == width {

@@ -97,7 +97,7 @@ impl Session {
                 }
                 Err(error) if error.is_not_found() => {}
                 Err(DirectError::Api { code: 403, message }) => {
-                    out::complain(format_args!("{key} cannot be seen: {message}"))
+                    out::complain(format_args!("{key} cannot be seen: {message}"));
                 }
                 Err(error) => return Err(anyhow!(error).context(format!("reading {key}"))),
             }

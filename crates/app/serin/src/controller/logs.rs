@@ -29,8 +29,8 @@ fn filter(level: Level) -> EnvFilter {
     EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet))
 }
 
-/// Starts logging as Flagger's flags say, in lines like its own: its levels are words of zap, its encodings `json` and `console`. A level that is
-/// none must not keep a controller from starting, as it does not keep Flagger's: it is told of.
+/// Starts logging as Flagger's flags say, in lines like its own: its levels are words of zap, its encodings `json` and
+/// `console`. A level that is none must not keep a controller from starting, as it does not keep Flagger's: it is told of.
 pub(crate) fn start_by_words(level: &str, encoding: &str) {
     let known = by_word(level);
     let form = if encoding == "console" { Zap::Console } else { Zap::Json };

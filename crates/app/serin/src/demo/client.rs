@@ -35,8 +35,8 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn failed(why: impl ToString) -> Self {
-        Self { version: None, failure: Some(why.to_string()) }
+    fn failed(why: String) -> Self {
+        Self { version: None, failure: Some(why) }
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
         let version = Some("2.0".to_owned());
         tally.add(Outcome { version: version.clone(), failure: None });
         tally.add(Outcome { version: version.clone(), failure: Some("status 500".to_owned()) });
-        tally.add(Outcome::failed("no answer"));
+        tally.add(Outcome::failed("no answer".to_owned()));
         assert_eq!((tally.requests.count(), tally.requests.failed), (3, 2));
         assert_eq!((tally.requests.total["2.0"], tally.requests.refused["2.0"]), (1, 1));
         assert_eq!(tally.requests.reached("2.0"), 2);

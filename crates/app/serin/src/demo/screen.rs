@@ -29,13 +29,16 @@ const SIZE: (usize, usize) = (80, 24);
 /// The width of what is no terminal.
 const COLUMNS: usize = 100;
 
+/// The size of a terminal, and how many lines were said: what moves everything when it changes.
+type Frame = ((usize, usize), usize);
+
 /// Where a story is told: a terminal, whose picture is redrawn, or a file, which gets lines.
 pub(super) struct Paper {
     tick: Interval,
     is_terminal: bool,
     said: Vec<String>,
     /// The last picture, with the size of the terminal and the number of lines that were said.
-    drawn: Option<(String, ((usize, usize), usize))>,
+    drawn: Option<(String, Frame)>,
 }
 
 impl Paper {
@@ -118,7 +121,7 @@ fn fit(said: &[String], picture: &str, news: &[String], (columns, rows): (usize,
     }
     let latest = news.len().saturating_sub(room.min(NEWS_MAX));
     lines.extend(picture.into_iter().chain(news[latest..].iter().map(|line| clip(line, columns))));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// Follows the demo's objects and shows them.

@@ -41,13 +41,13 @@ pub(crate) struct FlaggerArgs {
     /// Port of /metrics and /healthz
     #[arg(long, default_value_t = 8080)]
     pub(super) port: u16,
-    /// Web hook of the Slack channel that is told of Canaries that name no chat [the environment's SLACK_URL wins]
+    /// Web hook of the Slack channel that is told of Canaries that name no chat [the environment's `SLACK_URL` wins]
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) slack_url: String,
-    /// Bot token for Slack [the environment's SLACK_TOKEN wins]
+    /// Bot token for Slack [the environment's `SLACK_TOKEN` wins]
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(super) slack_token: String,
-    /// Proxy for Slack [the environment's SLACK_PROXY_URL wins]
+    /// Proxy for Slack [the environment's `SLACK_PROXY_URL` wins]
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) slack_proxy_url: String,
     /// Name of the sender in Slack
@@ -62,13 +62,13 @@ pub(crate) struct FlaggerArgs {
     /// Go template of alerts to the controller's chat, over the fields that docs/flagger.md names
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(super) alert_template: String,
-    /// Web hook of Microsoft Teams, instead of Slack [the environment's MSTEAMS_URL wins]
+    /// Web hook of Microsoft Teams, instead of Slack [the environment's `MSTEAMS_URL` wins]
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) msteams_url: String,
-    /// Proxy for Microsoft Teams [the environment's MSTEAMS_PROXY_URL wins]
+    /// Proxy for Microsoft Teams [the environment's `MSTEAMS_PROXY_URL` wins]
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) msteams_proxy_url: String,
-    /// Who is told of every event of Canaries that name nobody [the environment's EVENT_WEBHOOK_URL wins]
+    /// Who is told of every event of Canaries that name nobody [the environment's `EVENT_WEBHOOK_URL` wins]
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(super) event_webhook: String,
     /// Prefixes of labels and annotations that a primary gets from its target, separated by commas; * for all
@@ -208,7 +208,10 @@ mod tests {
             match expected {
                 Some(expected) => assert_eq!(requests.unwrap(), expected, "{line}"),
                 None => {
-                    assert!(requests.unwrap_err().to_string().starts_with("-kubeconfig-burst -1: "), "{line}")
+                    assert!(
+                        requests.unwrap_err().to_string().starts_with("-kubeconfig-burst -1: "),
+                        "{line}"
+                    );
                 }
             }
         }

@@ -161,16 +161,8 @@ pub(crate) fn refuse(
             Refusal::error(&format!("unknown shorthand flag: '{letter}' in {flag}"))
         }
         ErrorKind::MissingRequiredArgument | ErrorKind::UnknownArgument if plugin.says_which => {
-            let what = match error.get(ContextKind::InvalidArg) {
-                Some(ContextValue::Strings(missing)) => {
-                    format!("{} is missing", missing.join(", ").replace(['<', '>'], ""))
-                }
-                _ => format!("\"{flag}\" is a word too many"),
-            };
-            Refusal::error(&format!(
-                "{what}\nRun '{} --help' for usage.",
-                usage::path(program, &command, &path)
-            ))
+            let path = usage::path(program, &command, &path);
+            Refusal::error(&format!("{}\nRun '{path} --help' for usage.", which(error, flag)))
         }
         ErrorKind::MissingRequiredArgument
         | ErrorKind::MissingSubcommand
@@ -198,5 +190,15 @@ pub(crate) fn refuse(
             let line = text.lines().next().unwrap_or_default();
             Refusal::error(line.trim_start_matches("error: "))
         }
+    }
+}
+
+/// Which word is missing, or is one too many.
+fn which(error: &clap::Error, flag: &str) -> String {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(missing)) => {
+            format!("{} is missing", missing.join(", ").replace(['<', '>'], ""))
+        }
+        _ => format!("\"{flag}\" is a word too many"),
     }
 }
