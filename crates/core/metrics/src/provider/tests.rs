@@ -380,16 +380,20 @@ fn what_is_missing_must_be_named_with_a_remedy() {
         let have = error(kind, address, secret, interval, query);
         assert!(have.contains(wanted), "{kind}: {have}");
     }
+}
+
+#[test]
+fn a_secret_that_is_gone_is_named() {
     let mut provider = provider("prometheus", "http://p");
     provider.secret_ref = Some(serin_api::flagger::SecretRef { name: "gone".into(), ..Default::default() });
     let inquiry = Inquiry {
         provider: &provider,
         secret: None,
-        place: &place,
+        place: &Place::default(),
         asker: "test/podinfo/m",
         query: "q",
         interval: "",
-        now,
+        now: Moment::EPOCH,
     };
     assert!(measure(&inquiry, &[]).unwrap_err().to_string().contains("there is no Secret gone"));
 }

@@ -506,6 +506,7 @@ fn keptn(
 
 #[test]
 fn an_analysis_of_keptn_is_made_waited_for_and_taken_away() {
+    use Method::{Delete, Get, Post};
     let query = "analysis/shop/response-time/1m/project=my-project;stage=dev";
     let (provider, place) = (provider("keptn", ""), cluster());
     for (completes, passes, watched, wanted) in
@@ -526,8 +527,7 @@ fn an_analysis_of_keptn_is_made_waited_for_and_taken_away() {
     let server = |question: &Question| keptn(question, 1, &mut watches, true, &mut is_left);
     let (sample, asked) = measured((&provider, &place, query), &[], server);
     let methods: Vec<Method> = asked.iter().skip(1).map(|question| call_of(question).method).collect();
-    use Method::{Delete, Get, Post};
-    assert_eq!((sample, methods), (Ok(Sample::Value(1.0)), vec![Post, Post, Delete, Post, Get, Delete]));
+    assert_eq!((sample, methods), (Ok(Sample::Value(1.0)), [Post, Post, Delete, Post, Get, Delete].to_vec()));
     let nothing = |question: &Question| match question {
         Question::File(_) => Answer::Text("own".into()),
         _ => replied(404, "404 page not found"),
