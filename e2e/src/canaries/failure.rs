@@ -212,7 +212,8 @@ pub(super) async fn a_template_that_lacks_a_variable(s: &Stage) -> Result<()> {
     )
     .await?;
     s.ready().await?;
-    checks_fail(s, "query failed for mine: the template cannot be rendered: map has no entry for key: absent")
+    let why = "the template cannot be rendered: map has no entry for key: absent";
+    checks_fail(s, &format!("query failed for mine: MetricTemplate mine.{} spec.query: {why}", s.namespace()))
         .await
 }
 
