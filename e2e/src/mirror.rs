@@ -89,14 +89,15 @@ impl Mirror {
     pub async fn catch_up(&self, bound: Instant) -> Result<()> {
         let kinds = self.kinds.lock().clone();
         for kind in kinds {
-            let list = match get(&self.client, &kind.list(&self.namespace)).await {
-                Ok(list) => list,
-                Err(error) if has_code(&error, 404) => continue, // nobody has brought that kind
-                Err(error) => return Err(error),
-            };
             let mut changes = self.changes();
             loop {
                 changes.mark_unchanged();
+                // Asked anew each time: what has gone since the last list is never seen again.
+                let list = match get(&self.client, &kind.list(&self.namespace)).await {
+                    Ok(list) => list,
+                    Err(error) if has_code(&error, 404) => break, // nobody has brought that kind
+                    Err(error) => return Err(error),
+                };
                 if self.objects.lock().hold(kind, &list) {
                     break;
                 }
