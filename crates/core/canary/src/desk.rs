@@ -270,9 +270,20 @@ impl<'a> Desk<'a> {
         self.theirs.settle(&mut self.memory.taken_off);
     }
 
+    /// After a look: one without a run that found nothing to do, to ask or to say would find the same again, until something
+    /// changes.
+    pub(crate) fn rest(&mut self) {
+        use CanaryPhase::{Failed, Initialized, Succeeded};
+        let act = &self.act;
+        let is_void = act.writes.is_empty() && act.events.is_empty() && act.calls.is_empty();
+        let is_sure = self.answers.is_empty() && act.reasons.is_empty();
+        let has_run = matches!(self.status.phase, Some(Initialized | Succeeded | Failed));
+        self.memory.is_resting = is_void && is_sure && has_run;
+    }
+
     /// What shall be done.
     pub(crate) fn act(mut self) -> Act {
-        self.act.wake = Some(self.memory.wake());
+        self.act.wake = self.memory.wake();
         self.act.is_settled = planner::is_settled(self.observed.object.meta(), self.status.phase);
         // Of a look that was not carried out nobody hears: it is told and counted when it is.
         self.act.keep_stopped = serde_json::to_value(self.before.unheard(&self.memory)).ok();

@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     leaving: Option<i64>,
     /// Until when others that were made in the same second may still come into sight, in milliseconds since 1970.
     arriving: Option<i64>,
+    /// Whether the last look found nothing to do, so that none is due before something changes.
+    pub(crate) is_resting: bool,
     /// Whether no look has come so far since a restart.
     pub(crate) is_fresh: bool,
     /// Whether the run is being rolled back, and waits for its users to leave.
@@ -119,6 +121,14 @@ impl Memory {
         self.interval = whole_millis(interval);
     }
 
+    /// Something has changed, which ends a rest: the next look is due at the next point of the grid.
+    pub(crate) fn rise(&mut self, now: Moment) {
+        let (behind, step) = (millis(now) - self.next, self.interval.max(1));
+        if std::mem::take(&mut self.is_resting) && 0 <= behind {
+            self.next += step * (behind / step + 1);
+        }
+    }
+
     /// From now on users leave: nothing is looked at before they have.
     pub(crate) fn let_leave(&mut self, now: Moment) {
         self.leaving = Some(millis(now) + whole_millis(LEAVE));
@@ -140,11 +150,11 @@ impl Memory {
         Self { leaving: after.leaving, ..self }
     }
 
-    /// When the next look is due.
-    pub(crate) fn wake(&self) -> Moment {
-        let sooner = [self.leaving, self.arriving].into_iter().flatten();
-        let next = sooner.fold(self.next, i64::min);
-        Moment::EPOCH.plus(Duration::from_millis(u64::try_from(next).unwrap_or(0)))
+    /// When the next look is due; none while it rests.
+    pub(crate) fn wake(&self) -> Option<Moment> {
+        let next = Some(self.next).filter(|_| !self.is_resting);
+        let soonest = [next, self.leaving, self.arriving].into_iter().flatten().min()?;
+        Some(Moment::EPOCH.plus(Duration::from_millis(u64::try_from(soonest).unwrap_or(0))))
     }
 }
 
@@ -166,15 +176,17 @@ mod tests {
             assert!(memory.is_due(at(now + late), TEN));
             memory.advance(at(now + late), TEN);
             assert!(!memory.is_due(at(now + late), TEN));
-            due.push(memory.wake());
+            due.extend(memory.wake());
         }
         assert_eq!(due, [at(10_000), at(20_000), at(30_000), at(65_000), at(75_000)]);
     }
 
     #[test]
     fn a_restart_spreads_looks_and_a_new_canary_waits_for_little() {
-        let waits: std::collections::BTreeSet<_> =
-            (0..100).map(|n| Memory::begin(&format!("uid-{n}"), at(0), TEN, true).wake()).collect();
+        let waits: std::collections::BTreeSet<_> = (0..100)
+            .map(|n| Memory::begin(&format!("uid-{n}"), at(0), TEN, true).wake())
+            .map(Option::unwrap)
+            .collect();
         assert!(50 < waits.len());
         assert!(waits.iter().all(|wait| (at(5_000)..at(10_000)).contains(wait)));
         assert!(Memory::begin("u", at(0), TEN, false).is_due(at(0).plus(PATIENCE), TEN));
@@ -190,8 +202,28 @@ mod tests {
             assert!(memory.is_due(at(3), new), "{old:?} to {new:?}");
             memory.advance(at(3), new);
             assert!(!memory.is_due(at(4), new));
-            assert_eq!(memory.wake(), at(3).plus(new));
+            assert_eq!(memory.wake(), Some(at(3).plus(new)));
         }
+    }
+
+    #[test]
+    fn a_rest_ends_with_a_change_and_the_grid_goes_on() {
+        for (now, next) in [(9, 10), (10, 20), (13, 20), (19, 20), (20, 30), (1_234, 1_240)] {
+            let mut memory = Memory { is_resting: true, ..Memory::default() };
+            memory.restart(at(0), TEN);
+            assert_eq!(memory.wake(), None);
+            memory.rise(at(1_000 * now));
+            assert_eq!(
+                (memory.is_due(at(1_000 * now), TEN), memory.wake()),
+                (false, Some(at(1_000 * next))),
+                "{now}"
+            );
+            memory.rise(at(1_000 * (now + 60)));
+            assert_eq!(memory.wake(), Some(at(1_000 * next)), "it was no rest");
+        }
+        let mut memory = Memory { is_resting: true, ..Memory::default() };
+        memory.let_leave(at(0));
+        assert_eq!(memory.wake(), Some(at(5_000)), "users leave all the same");
     }
 
     #[test]
@@ -200,7 +232,7 @@ mod tests {
         memory.advance(at(500_000), TEN);
         assert!(memory.is_due(at(100), TEN));
         memory.advance(at(100), TEN);
-        assert_eq!(memory.wake(), at(10_100));
+        assert_eq!(memory.wake(), Some(at(10_100)));
     }
 
     #[test]
@@ -209,10 +241,10 @@ mod tests {
         assert!(!memory.take_left(at(0)));
         memory.let_leave(at(20_000));
         assert!(memory.is_leaving(at(24_999)) && !memory.take_left(at(24_999)));
-        assert_eq!(memory.wake(), at(25_000));
+        assert_eq!(memory.wake(), Some(at(25_000)));
         assert!(!memory.is_leaving(at(0)));
         assert!(memory.take_left(at(25_000)) && !memory.take_left(at(25_000)));
-        assert_eq!(memory.wake(), at(60_000));
+        assert_eq!(memory.wake(), Some(at(60_000)));
     }
 
     #[test]
@@ -220,9 +252,9 @@ mod tests {
         let new = |created, now| Memory { next: 1_060_000, ..Memory::default() }.arriving(Some(created), now);
         let mut memory = new(at(0), at(400));
         assert!(memory.is_arriving(at(1_249)));
-        assert_eq!(memory.wake(), at(1_250));
+        assert_eq!(memory.wake(), Some(at(1_250)));
         assert!(!memory.is_arriving(at(1_250)));
-        assert_eq!(memory.wake(), at(60_000));
+        assert_eq!(memory.wake(), Some(at(60_000)));
         assert!(!new(at(0), at(1_250)).is_arriving(at(1_250)), "it was there before");
         assert!(!new(at(9_000), at(0)).is_arriving(at(0)), "a clock behind the server's");
         assert!(!Memory::default().arriving(None, at(0)).is_arriving(at(0)));

@@ -89,6 +89,7 @@ impl Planner for CanaryPlanner {
             let is_new = read.value.status.phase.is_none();
             memory.arriving(meta.creation_timestamp.filter(|_| is_new), now)
         });
+        memory.rise(now);
         let have_left = memory.take_left(now);
         let occasion = self.occasion(observed, (&read, &chosen), &mut memory, (is_going || have_left, now));
         let mut desk = Desk::new(observed, &read.value, &self.settings, answers, (memory, now));
@@ -119,6 +120,7 @@ impl Planner for CanaryPlanner {
                     look::words::forget(&mut desk);
                 }
                 chats::stand(&mut desk);
+                desk.rest();
                 Plan::Act(desk.act())
             }
         }

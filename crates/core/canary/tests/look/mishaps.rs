@@ -64,6 +64,24 @@ fn a_route_that_is_edited_in_mid_run_is_mended_and_keeps_its_weights() {
 }
 
 #[test]
+fn at_rest_nothing_is_looked_at_and_what_is_edited_is_mended_within_an_interval() {
+    let mut cluster = settled(&json!({"spec": {"provider": "istio"}}));
+    cluster.live(Duration::from_secs(20));
+    let passes = cluster.seen.passes;
+    cluster.live(Duration::from_hours(1));
+    // The end of each wait asks, and a look follows for having been asked.
+    assert!(cluster.seen.passes - passes <= 3, "{}", cluster.seen.passes - passes);
+    cluster
+        .world
+        .edit(kinds::ISTIO_VIRTUAL_SERVICE, "podinfo", |it| it["spec"]["hosts"] = json!(["by-hand"]));
+    cluster.live(Duration::from_secs(10));
+    let route = cluster.world.get(kinds::ISTIO_VIRTUAL_SERVICE, "podinfo");
+    assert_eq!(route["spec"]["hosts"], json!(["podinfo"]));
+    release(&mut cluster);
+    ends_well(&mut cluster);
+}
+
+#[test]
 fn services_and_the_primary_that_are_deleted_in_mid_run_come_back() {
     for (kind, name) in [
         (kinds::SERVICE, "podinfo-canary"),

@@ -100,6 +100,14 @@ fn a_run_that_fails_is_told_with_its_checks_and_their_bound() {
 }
 
 #[test]
+fn at_rest_a_look_follows_a_change() {
+    for (phase, wanted) in [("Waiting", "within 1m ("), ("Succeeded", "within 1m of a change (")] {
+        let text = details(&Info::new(&snapshot(phase, |_| {})), Paint::Plain);
+        assert!(text.contains(wanted), "{phase}: {text}");
+    }
+}
+
+#[test]
 fn the_gate_that_is_waited_for_is_named_by_phase_and_events() {
     let closed = |what: &str, name: &str| {
         vec![event(9, "Warning", 3, &format!("Halt podinfo.test advancement waiting for {what} {name}"))]

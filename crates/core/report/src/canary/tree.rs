@@ -130,7 +130,10 @@ fn steps(info: &Info) -> String {
 }
 
 fn next_look(info: &Info) -> String {
-    format!("within {} (the controller alone knows the moment: it is in no object)", info.interval)
+    use Phase::{Failed, Initialized, Succeeded};
+    let is_at_rest = matches!(info.phase(), Some(Initialized | Succeeded | Failed));
+    let of = if is_at_rest { " of a change" } else { "" };
+    format!("within {}{of} (the controller alone knows the moment: it is in no object)", info.interval)
 }
 
 fn revision(info: &Info) -> String {
