@@ -3,6 +3,7 @@
 #   conformance  crates/edge/cluster: what the code that talks to the API relies on
 #   kubectl      recorded kubectl sessions: what the embedded Kubernetes is held to, held against the real one
 #   scenarios    e2e/src: what a Rollout and a Canary must do
+#   flagger      flagger.sh: every scenario that was recorded of Flagger (needs the recordings beside the repository)
 #   manifests    every example manifest of Argo's, applied with kubectl, and of Flagger's by compat.sh (need what lies beside the repository)
 #   shift        `serin shift` and `serin canary` as a user runs them
 #   bad-input    malformed and absurd Rollouts and Canaries, and the definition of Rollouts deleted under the running controller
@@ -11,17 +12,16 @@
 #   w2           w2.sh: the second walk-through with kubectl, a mesh and real requests
 #   judge        judge.sh: serin judge with data from a real Prometheus
 #   chart        chart.sh: the chart with Flagger's values, rendered and installed
-#   flagger      flagger.sh: every scenario that was recorded of Flagger (needs the recordings beside the repository)
 #   metrics      metrics.sh: what Canaries measure, on a real Prometheus: every query that is built in
 #   gate         gate.sh: what the gate reads from a real Prometheus is what was shown, and it passes, fails and holds on it
-# One part runs after the other, each on a control plane of its own: what a part leaves behind, also when it fails, is no
-# other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
+# One part runs after the other, but for `flagger`, which waits for most of its time: what comes after it runs beside it. Each
+# has a control plane of its own: what a part leaves behind, also when it fails, is no other part's ground. The variables that are set here ask for the real API server, and then nothing is skipped: whatever a
 # test misses fails it, and so does a name that no test has.
 # env SERIN_BIN (the program under test), KEEP=1 (leave the data of the run behind)
 set -uo pipefail
 cd "$(dirname "$0")"
 . ./tools.sh
-PARTS=(conformance kubectl scenarios manifests shift bad-input traffic story chart flagger w2 judge metrics gate)
+PARTS=(conformance kubectl scenarios flagger manifests shift bad-input traffic story chart w2 judge metrics gate)
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
 for part in "$@"; do
   [[ " ${PARTS[*]} " == *" $part "* ]] || { echo "no part is called $part; usage: run.sh [PART]..., of ${PARTS[*]}" >&2; exit 2; }
@@ -32,12 +32,15 @@ ensure_serin || exit 1
 
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/serin-e2e.XXXXXX")
 finish() {
+  # The part that runs beside is a process group of its own, and takes its control plane down.
+  [ -z "$BESIDE" ] || { kill -- "-$BESIDE"; wait "$BESIDE"; } 2> /dev/null
   plane_down
   if [ "${KEEP:-0}" = 1 ]; then say "kept $RUN"; else rm -rf "$RUN"; fi
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+BESIDE=
 PLANE=
 plane_up() { # name
   local try
@@ -61,11 +64,9 @@ cargo_test() { # what to hand to cargo test: on a new control plane
   grep -qE '^(test result: ok\. [1-9]|scenarios: [1-9])' "$RUN/$part.log" || { echo "e2e: $part: no test ran"; return 1; }
 }
 
-failed=()
-for part in "$@"; do
-  say "$part"
-  SECONDS=0
-  case $part in
+one_part() { # part
+  local began=$SECONDS code
+  case $1 in
     conformance) cargo_test --test conformance -- a_kubernetes_conforms ;;
     kubectl) cargo_test --test it -- kubectl:: ;;
     scenarios) cargo_test --test scenarios -- --target real ;;
@@ -73,17 +74,30 @@ for part in "$@"; do
     manifests) cargo_test --test manifests && plane_down && plane_up compat && ./compat.sh "$PLANE" "$RUN/compat-out" ;;
     shift) cargo_test --test shift --test canary ;;
     bad-input) cargo_test --test bad_input --test bad_canaries ;;
-    traffic) ./traffic.sh "$RUN/traffic" ;;
-    story) plane_up plane && ./story.sh "$PLANE" "$RUN/story" ;;
-    chart) plane_up plane && ./chart.sh "$PLANE" "$RUN/chart" ;;
-    flagger) plane_up plane && ./flagger.sh "$PLANE" "$RUN/flagger" ;;
-    w2) ./w2.sh "$RUN/w2" ;;
-    judge) ./judge.sh "$RUN/judge" ;;
-    metrics) ./metrics.sh "$RUN/metrics" ;;
-    gate) ./gate.sh "$RUN/gate" ;;
-  esac || failed+=("$part")
+    traffic | w2 | judge | metrics | gate) "./$1.sh" "$RUN/$1" ;;
+    story | chart | flagger) plane_up "$1" && "./$1.sh" "$PLANE" "$RUN/$1-out" ;;
+  esac
+  code=$?
   plane_down
-  echo "e2e: $part took $SECONDS s"
+  echo "e2e: $1 took $((SECONDS - began)) s"
+  return $code
+}
+
+failed=()
+for part in "$@"; do
+  say "$part"
+  if [ "$part" = flagger ]; then
+    set -m
+    (trap plane_down EXIT; trap 'exit 143' TERM; one_part "$part") > "$RUN/flagger.log" 2>&1 < /dev/null & BESIDE=$!
+    set +m
+  else
+    one_part "$part" || failed+=("$part")
+  fi
 done
+if [ -n "$BESIDE" ]; then
+  wait "$BESIDE" || failed+=(flagger)
+  BESIDE=
+  cat "$RUN/flagger.log"
+fi
 [ ${#failed[@]} = 0 ] || { echo "e2e: failed: ${failed[*]}"; exit 1; }
 echo "e2e: passed: $*"
