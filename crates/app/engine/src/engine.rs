@@ -14,7 +14,7 @@ use serin_calls::{Caller, Hearer, Nobody, Outbox};
 use serin_cluster::{Change, Cluster, Listener, State};
 use serin_kernel::{Key, Kind, Planner};
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,17 +34,19 @@ const FAR: Duration = Duration::from_hours(24);
 /// How an engine runs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Passes at the same time for each kind. Passes mostly wait for the API; more of them mean more connections.
+    /// Passes at work at the same time for each kind. They mostly wait for the API; more of them mean more connections, and more
+    /// of what they have seen and planned in memory.
     pub workers: usize,
-    /// Kinds with another number: more for those whose passes wait for others' servers.
-    pub workers_by_kind: BTreeMap<Kind, usize>,
+    /// Passes for each kind that may wait for others' servers besides: meanwhile another is at work in their place. With 0 they
+    /// keep their place, and a server that hangs delays others.
+    pub asking: usize,
     /// Who makes the calls that planners ask for.
     pub caller: Arc<dyn Caller>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { workers: 10, workers_by_kind: BTreeMap::new(), caller: Arc::new(Nobody) }
+        Self { workers: 10, asking: 0, caller: Arc::new(Nobody) }
     }
 }
 
@@ -85,7 +87,9 @@ pub(crate) struct Lane {
     pub(crate) schedule: Mutex<Schedule<Key>>,
     pub(crate) lateness: Mutex<Buckets>,
     news: Notify,
-    workers: usize,
+    /// For passes at work, and for these and those that ask.
+    places: Arc<Semaphore>,
+    passes: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -101,13 +105,15 @@ impl Engine {
         let mut kinds = BTreeMap::new();
         for planner in planners {
             let kind = planner.kind();
-            let workers = options.workers_by_kind.get(&kind).copied().unwrap_or(options.workers).max(1);
+            let workers = options.workers.clamp(1, Semaphore::MAX_PERMITS / 2);
+            let passes = workers + options.asking.min(Semaphore::MAX_PERMITS / 2);
             let lane = Lane {
                 planner,
                 schedule: Mutex::default(),
                 lateness: Mutex::new(Buckets::new(LATENESS_SECONDS)),
                 news: Notify::new(),
-                workers,
+                places: Arc::new(Semaphore::new(workers)),
+                passes: Arc::new(Semaphore::new(passes)),
             };
             if kinds.insert(kind, Arc::new(lane)).is_some() {
                 return Err(DuplicateKind { kind });
@@ -295,14 +301,36 @@ impl Lane {
     }
 }
 
+/// The place of a pass that is at work, one of its kind's.
+pub(crate) struct Place {
+    places: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    async fn take(places: &Arc<Semaphore>) -> Self {
+        // Nobody closes it.
+        Self { places: places.clone(), permit: places.clone().acquire_owned().await.ok() }
+    }
+
+    /// Leaves the place to others until `waiting` is over.
+    pub(crate) async fn lend<T>(&mut self, waiting: impl Future<Output = T>) -> T {
+        self.permit = None;
+        let outcome = waiting.await;
+        *self = Self::take(&self.places).await;
+        outcome
+    }
+}
+
 async fn dispatch(shared: Arc<Shared>, lane: Arc<Lane>, passes: TaskTracker, stop: CancellationToken) {
-    let workers = Arc::new(Semaphore::new(lane.workers));
     loop {
         let next = async {
-            let permit = workers.clone().acquire_owned().await;
-            (permit, lane.next_due().await)
+            let permit = lane.passes.clone().acquire_owned().await;
+            let due = lane.next_due().await;
+            // Not before: whoever waits here with a place would keep it from passes that want theirs back.
+            (permit, due, Place::take(&lane.places).await)
         };
-        let (permit, due) = tokio::select! {
+        let (permit, due, place) = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = shared.halt.cancelled() => return,
@@ -310,7 +338,7 @@ async fn dispatch(shared: Arc<Shared>, lane: Arc<Lane>, passes: TaskTracker, sto
         };
         let (shared, lane) = (shared.clone(), lane.clone());
         passes.spawn(async move {
-            pass::pass(&shared, &lane, due).await;
+            pass::pass(&shared, &lane, place, due).await;
             drop(permit);
         });
     }

@@ -6,9 +6,9 @@
 //! Reason: a controller serves many teams, and one bad object must not be everybody's outage.
 //!
 //! Mechanics: one [`Engine`] for all planners. Each kind has a schedule with exactly one wake-up per object and a
-//! bounded number of passes at a time. A pass looks up the object and what it is interested in, asks the planner, and
-//! carries out its plan write by write; what came of that sets the next wake-up. Changes in the cluster's stores wake
-//! exactly the objects that are interested in them.
+//! bounded number of passes at work; one that waits for somebody's server leaves its place to another. A pass looks up the
+//! object and what it is interested in, asks the planner, and carries out its plan write by write; what came of that sets
+//! the next wake-up. Changes in the cluster's stores wake exactly the objects that are interested in them.
 //!
 //! Numbered promises, each held by a test:
 //! 1. One pass at a time for one object; what happens meanwhile leads to one more pass.

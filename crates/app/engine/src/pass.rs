@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::{
     apply::{Stop, apply},
-    engine::{Lane, Shared},
+    engine::{Lane, Place, Shared},
     record::Ice,
     schedule::{Cause, Due},
 };
@@ -56,9 +56,11 @@ enum End {
 
 /// A pass for the object that is due, and its next wake-up. A panic on the way, which no planner's is, is a failure like
 /// others: the object must not count as being planned for ever.
-pub(crate) async fn pass(shared: &Shared, lane: &Lane, due: Due<Key>) {
+pub(crate) async fn pass(shared: &Shared, lane: &Lane, place: Place, due: Due<Key>) {
     let key = due.key.clone();
-    let Err(panic) = AssertUnwindSafe(unguarded(shared, lane, due)).catch_unwind().await else { return };
+    let Err(panic) = AssertUnwindSafe(unguarded(shared, lane, place, due)).catch_unwind().await else {
+        return;
+    };
     let failures = {
         let mut records = shared.records.lock();
         let record = records.entry(key.clone()).or_default();
@@ -70,13 +72,14 @@ pub(crate) async fn pass(shared: &Shared, lane: &Lane, due: Due<Key>) {
     lane.back_off(&key, AFTER_FAILURE.wait(failures), false);
 }
 
-async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
+async fn unguarded(shared: &Shared, lane: &Lane, mut place: Place, due: Due<Key>) {
     let started = Instant::now();
     let key = due.key;
     if due.cause == Cause::Timer {
         lane.lateness.lock().observe(started.saturating_duration_since(due.at));
     }
-    let end = run(shared, lane, &key, (due.cause, started)).await;
+    let end = run((shared, lane), &mut place, &key, (due.cause, started)).await;
+    drop(place);
     let mut records = shared.records.lock();
     let mut wait = None;
     if let Some(record) = records.get_mut(&key) {
@@ -126,7 +129,12 @@ async fn unguarded(shared: &Shared, lane: &Lane, due: Due<Key>) {
     }
 }
 
-async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, Instant)) -> End {
+async fn run(
+    (shared, lane): (&Shared, &Lane),
+    place: &mut Place,
+    key: &Key,
+    (cause, started): (Cause, Instant),
+) -> End {
     let cluster = &shared.cluster;
     if matches!(cluster.ensure(key.kind), State::Starting(_)) {
         shared.wait_for(key, &[key.kind]);
@@ -174,7 +182,7 @@ async fn run(shared: &Shared, lane: &Lane, key: &Key, (cause, started): (Cause, 
     }
     let thought = tokio::select! {
         biased;
-        thought = think(shared, lane, &observed) => thought,
+        thought = think(shared, lane, place, &observed) => thought,
         () = shared.leaving.cancelled() => return End::Waiting,
     };
     let act = match thought {
@@ -243,7 +251,7 @@ async fn on_ice(shared: &Shared, lane: &Lane, object: &Object, cause: Cause) -> 
 }
 
 /// Asks the planner, and answers what it asks, until it acts.
-async fn think(shared: &Shared, lane: &Lane, observed: &Observed) -> Result<Act, Freeze> {
+async fn think(shared: &Shared, lane: &Lane, place: &mut Place, observed: &Observed) -> Result<Act, Freeze> {
     let mut answers = Answers::new();
     for round in 0..=ROUNDS_MAX {
         let now = shared.cluster.now();
@@ -252,7 +260,7 @@ async fn think(shared: &Shared, lane: &Lane, observed: &Observed) -> Result<Act,
             Plan::Ask(_) if round == ROUNDS_MAX => break,
             Plan::Ask(asks) => {
                 for Ask { id, question } in asks {
-                    let answer = answer(shared, question).await;
+                    let answer = answer(shared, place, question).await;
                     answers.insert(id, answer);
                 }
             }
@@ -261,14 +269,16 @@ async fn think(shared: &Shared, lane: &Lane, observed: &Observed) -> Result<Act,
     Err(Freeze::Endless { rounds: ROUNDS_MAX })
 }
 
-async fn answer(shared: &Shared, question: Question) -> Answer {
+async fn answer(shared: &Shared, place: &mut Place, question: Question) -> Answer {
     match question {
         Question::Read(key) => match shared.cluster.read(&key).await {
             Ok(object) => Answer::Object(object),
             Err(failure) => Answer::Failed(failure.to_string()),
         },
         Question::File(path) => serin_calls::text(&path).await.map_or_else(Answer::Failed, Answer::Text),
-        Question::Call(call) => shared.caller.call(call).await.map_or_else(Answer::Failed, Answer::Reply),
+        Question::Call(call) => {
+            place.lend(shared.caller.call(call)).await.map_or_else(Answer::Failed, Answer::Reply)
+        }
     }
 }
 

@@ -105,8 +105,9 @@ impl Planner for Toys {
                 let ask = Ask { id: answers.len().to_string(), question: Question::Read(PART.key("n", "x")) };
                 return Plan::Ask(vec![ask]);
             }
-            Some("ask-others") if answers.is_empty() => {
-                let call = serin_kernel::Call::new(Method::Get, "http://h/");
+            Some(mood @ ("ask-others" | "ask-echo")) if answers.is_empty() => {
+                let host = mood.trim_start_matches("ask-");
+                let call = serin_kernel::Call::new(Method::Get, format!("http://{host}/"));
                 return Plan::Ask(vec![Ask { id: "x".to_owned(), question: Question::Call(call) }]);
             }
             Some("talk") => return Plan::Act(talk(observed)),
@@ -228,6 +229,15 @@ impl World {
 
     /// A world whose cluster reaches the API through `door`.
     fn behind(prepare: impl FnOnce(&MemoryApi), door: impl FnOnce(MemoryApi) -> Arc<dyn Api>) -> Self {
+        Self::run(prepare, door, Options::default())
+    }
+
+    /// A world whose engine runs so, with a caller that mostly never replies.
+    fn run(
+        prepare: impl FnOnce(&MemoryApi),
+        door: impl FnOnce(MemoryApi) -> Arc<dyn Api>,
+        options: Options,
+    ) -> Self {
         let api = MemoryApi::new();
         prepare(&api);
         let settings = Settings::new(clock::from_start(Moment::from_secs(START)));
@@ -236,7 +246,7 @@ impl World {
         let toys = Toys::default();
         let plans = toys.plans.clone();
         let planners: Vec<Box<dyn Planner>> = vec![Box::new(toys), Box::new(Alarms)];
-        let options = Options { caller: Arc::new(Silent), ..Options::default() };
+        let options = Options { caller: Arc::new(Silent), ..options };
         let engine = Engine::new(cluster.clone(), planners, &options).unwrap();
         let (running, token) = (engine.clone(), stop.clone());
         let task = tokio::spawn(async move { running.run(token).await });
@@ -648,4 +658,38 @@ async fn a_question_that_nobody_answers_does_not_hold_up_the_end() {
             "an unanswered question decides nothing"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_others_servers_leaves_the_place_to_others_as_many_as_may() {
+    for (asking, waiting, is_done) in [(0, 1, false), (2, 3, false), (3, 3, true), (9, 3, true)] {
+        let prepare = |api: &MemoryApi| {
+            for name in ["a", "b", "c"] {
+                api.put(&toy(name), json!({"spec": {"mood": "ask-others"}}));
+            }
+        };
+        let options = Options { workers: 1, asking, ..Options::default() };
+        let world = World::run(prepare, |api| Arc::new(api), options);
+        sleep(Duration::from_secs(1)).await;
+        world.api.put(&toy("d"), sized(2));
+        sleep(Duration::from_mins(1)).await;
+        let running = world.engine.snapshot().kinds["toys"].running;
+        assert_eq!((running, world.plans.load(Ordering::Acquire) > 3), (waiting, is_done), "{asking}");
+        assert_eq!(parts(&world.api.get(&toy("d")).unwrap()), is_done.then_some(2), "{asking}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_got_an_answer_goes_on_when_a_place_is_free() {
+    let options = Options { workers: 1, asking: 5, ..Options::default() };
+    let prepare = |api: &MemoryApi| {
+        for index in 0..20 {
+            api.put(&toy(&format!("t-{index}")), json!({"spec": {"mood": "ask-echo", "size": 1}}));
+        }
+    };
+    let world = World::run(prepare, |api| Arc::new(api), options);
+    for index in 0..20 {
+        world.until("answered", &toy(&format!("t-{index}")), |toy| parts(toy) == Some(1)).await;
+    }
+    assert_eq!(world.engine.snapshot().kinds["toys"].running, 0);
 }

@@ -41,8 +41,10 @@ const TIMES: LockTimes = LockTimes {
     renew_deadline: Duration::from_secs(15),
     retry_period: Duration::from_secs(5),
 };
-/// Looks at the same time. They mostly wait for web hooks and metric servers, and one that hangs delays nobody.
-const LOOKS: usize = 4096;
+/// Looks at work at the same time: as many as there are changes under way.
+const LOOKS: usize = 32;
+/// Looks that wait for web hooks and metric servers at the same time: one that hangs delays nobody.
+const ASKING: usize = 4096;
 /// The component that events come from.
 const COMPONENT: &str = "flagger";
 /// The version told by metrics and logs.
@@ -127,11 +129,7 @@ pub(crate) fn engine(
 ) -> anyhow::Result<(Cluster, Engine)> {
     looked_at.component_by_kind = BTreeMap::from([(kinds::CANARY, COMPONENT.to_owned())]);
     let cluster = Cluster::new(api, looked_at, watching.clone());
-    let options = Options {
-        workers_by_kind: BTreeMap::from([(kinds::CANARY, LOOKS)]),
-        caller: Arc::new(Http::new(Limits::default())),
-        ..Options::default()
-    };
+    let options = Options { workers: LOOKS, asking: ASKING, caller: Arc::new(Http::new(Limits::default())) };
     let engine = Engine::new(cluster.clone(), vec![Box::new(CanaryPlanner::new(settings))], &options)?;
     Ok((cluster, engine))
 }
