@@ -22,7 +22,7 @@ trap 'stop "$NODES"' EXIT
 # The recordings have this address in texts and objects.
 PORT=19190
 if (exec 3<> "/dev/tcp/127.0.0.1/$PORT") 2> /dev/null; then echo "flagger: FAILED: port $PORT is in use, and the recordings have it"; exit 1; fi
-CONTROL=$(free_ports 27000) || exit 1
+CONTROL=$(free_ports 9000) || exit 1
 record() { # out [recorder's arguments]
   local out=$1; shift
   (cd "$TOOLS" && "$PYTHON_WITH_YAML" -B record.py --kubeconfig "$PLANE/kubeconfig" --crd "$REPO/manifests/flagger-crds.yaml" --out "$out" \

@@ -154,10 +154,11 @@ fn told(output: Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&text).into_owned())
 }
 
-async fn interrupt(child: &tokio::process::Child) -> Result<()> {
+/// Ends it by Ctrl-C's signal (`-INT`) or a supervisor's (`-TERM`).
+async fn interrupt(child: &tokio::process::Child, signal: &str) -> Result<()> {
     let pid = child.id().context("it has ended already")?;
     // Through kill(1): the crate forbids unsafe code.
-    ensure!(Command::new("kill").args(["-INT", &pid.to_string()]).status().await?.success(), "kill -INT");
+    ensure!(Command::new("kill").args([signal, &pid.to_string()]).status().await?.success(), "kill {signal}");
     Ok(())
 }
 
@@ -303,7 +304,7 @@ async fn after_ctrl_c_the_same_command_goes_on_and_abort_goes_back() -> Result<(
     let steps = ["--steps", "10,50,100", "--pause", "1h"];
     let child = shift(&ground, &stage, &steps)?.spawn()?;
     stage.until("the first step", |view| wanted(view) == (10, 1) && held(view, 0)).await?;
-    interrupt(&child).await?;
+    interrupt(&child, "-INT").await?;
     let (code, said) = told(tokio::time::timeout(AT_ONCE, child.wait_with_output()).await??);
     ensure!(code == Some(130), "{code:?}: {said}");
     for words in ["to go on:\n  serin shift my-app-v1 my-app-v2", "--pause 3600s", "--abort"] {
@@ -328,7 +329,7 @@ async fn after_ctrl_c_the_same_command_goes_on_and_abort_goes_back() -> Result<(
     let child = shift(&ground, &stage, &steps)?.spawn()?;
     // Six and six: half of eleven pods is no whole number, and one more keeps the share exact.
     stage.until("the second step", |view| wanted(view) == (6, 6) && held(view, 1)).await?;
-    interrupt(&child).await?;
+    interrupt(&child, "-TERM").await?;
     let (code, said) = told(tokio::time::timeout(AT_ONCE, child.wait_with_output()).await??);
     ensure!(code == Some(130) && said.contains("going on with the shift at step 1 of 3"), "{code:?}: {said}");
 

@@ -173,13 +173,14 @@ async fn run(
         }
         Err((object, panic)) => return freeze(shared, lane, &object, panic).await,
     };
-    let mut given = Vec::new();
+    let (mut given, mut kept) = (Vec::new(), None);
     if let Some(record) = shared.records.lock().get_mut(key) {
         observed.refused = record.refused.take();
-        observed.kept.clone_from(&record.kept);
+        kept.clone_from(&record.kept);
         given = record.replies.give(Instant::now());
         observed.replies = given.iter().map(|(_, heard)| heard.clone()).collect();
     }
+    observed.kept = kept.and_then(|text| serde_json::from_str(&text).ok());
     let thought = tokio::select! {
         biased;
         thought = think(shared, lane, place, &observed) => thought,
@@ -189,7 +190,9 @@ async fn run(
         Ok(act) => act,
         Err(cause) => return freeze(shared, lane, &observed.object, cause).await,
     };
-    let end = carry_out(shared, lane, &observed.object, (act, started)).await;
+    // Its turn to be carried out may come late: until then only what is to be done is kept.
+    let Observed { object, .. } = observed;
+    let end = carry_out(shared, lane, &object, (act, started)).await;
     if let (End::Stopped(_), Some(record)) = (&end, shared.records.lock().get_mut(key)) {
         record.replies.take_back(given);
     }
@@ -300,10 +303,11 @@ async fn carry_out(shared: &Shared, lane: &Lane, object: &Object, (mut act, star
     // What is done over is counted when it is done.
     measures.retain(|it| is_done || !matches!(it.reading, Reading::Count(_)));
     shared.measured.lock().take_in(&key, measures, started.elapsed());
+    let kept = if is_done { keep } else { keep_stopped }.map(|kept| kept.to_string().into());
     let (storm, pause) = {
         let (mut records, now) = (shared.records.lock(), Instant::now());
         let record = records.entry(key.clone()).or_default();
-        record.kept = if is_done { keep } else { keep_stopped };
+        record.kept = kept;
         (record.end(&applied.written, now), record.pause(&applied.written, now))
     };
     if is_done {

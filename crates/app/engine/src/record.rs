@@ -4,10 +4,10 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
     time::Duration,
 };
 
-use serde_json::Value;
 use serin_kernel::{Freeze, Key, Meta, Refused};
 use tokio::time::Instant;
 
@@ -30,8 +30,8 @@ pub(crate) struct Record {
     pub(crate) failures: u32,
     /// What was refused in the pass before.
     pub(crate) refused: Option<Refused>,
-    /// What its planner keeps from pass to pass.
-    pub(crate) kept: Option<Value>,
+    /// What its planner keeps from pass to pass, as JSON text: a tree would be ten times as large.
+    pub(crate) kept: Option<Arc<str>>,
     /// Answers to its messages that its planner has not seen.
     pub(crate) replies: Replies,
     pub(crate) ice: Ice,

@@ -9,6 +9,7 @@ mod crds;
 mod demo;
 mod flagger;
 mod gate;
+mod interrupt;
 mod judge;
 mod loadtester;
 mod out;

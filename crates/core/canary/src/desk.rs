@@ -273,12 +273,10 @@ impl<'a> Desk<'a> {
     /// After a look: one without a run that found nothing to do, to ask or to say would find the same again, until something
     /// changes.
     pub(crate) fn rest(&mut self) {
-        use CanaryPhase::{Failed, Initialized, Succeeded};
         let act = &self.act;
         let is_void = act.writes.is_empty() && act.events.is_empty() && act.calls.is_empty();
         let is_sure = self.answers.is_empty() && act.reasons.is_empty();
-        let has_run = matches!(self.status.phase, Some(Initialized | Succeeded | Failed));
-        self.memory.is_resting = is_void && is_sure && has_run;
+        self.memory.is_resting = is_void && is_sure && crate::words::is_without_run(self.status.phase);
     }
 
     /// What shall be done.

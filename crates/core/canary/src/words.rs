@@ -144,6 +144,12 @@ pub fn has_run(phase: Option<Phase>) -> bool {
     matches!(phase, Some(Waiting | Progressing | WaitingPromotion | Promoting | Finalising))
 }
 
+/// Whether in `phase` there is a Canary, and no run: the last one is over, or none has begun.
+#[must_use]
+pub fn is_without_run(phase: Option<Phase>) -> bool {
+    matches!(phase, Some(Phase::Initialized | Phase::Succeeded | Phase::Failed))
+}
+
 /// The gate that is asked in `phase`.
 #[must_use]
 pub fn gate_of(phase: Option<Phase>) -> Option<HookKind> {

@@ -155,7 +155,7 @@ impl Access {
             Some(path) => {
                 Some(Kubeconfig::read_from(path).map_err(|e| AccessError::in_file("--kubeconfig", &e))?)
             }
-            None => Kubeconfig::read().ok(),
+            None => merged(&files())?,
         };
         let mut config = match (file, &self.server) {
             (Some(mut file), _) => {
@@ -236,6 +236,37 @@ impl Access {
     }
 }
 
+/// The files that `$KUBECONFIG` names, or the one in the home.
+fn files() -> Vec<PathBuf> {
+    let named = std::env::var_os("KUBECONFIG").filter(|it| !it.is_empty());
+    match named {
+        Some(named) => std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect(),
+    }
+}
+
+/// What these files come to. As in kubectl, one that is not there is passed over, and what one says wins over those after it; one
+/// that cannot be read is an error, for it would be another cluster that is reached.
+fn merged(files: &[PathBuf]) -> Result<Option<Kubeconfig>, AccessError> {
+    let refused =
+        |error| AccessError::in_file("kubeconfig (KUBECONFIG, or .kube/config in the home)", &error);
+    let mut whole: Option<Kubeconfig> = None;
+    for path in files {
+        let next = match Kubeconfig::read_from(path) {
+            Ok(next) => next,
+            Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == std::io::ErrorKind::NotFound => {
+                continue;
+            }
+            Err(error) => return Err(refused(error)),
+        };
+        whole = Some(match whole {
+            Some(whole) => whole.merge(next).map_err(refused)?,
+            None => next,
+        });
+    }
+    Ok(whole)
+}
+
 fn replace(target: &mut Option<String>, flag: Option<&String>) {
     if flag.is_some() {
         *target = flag.cloned();
@@ -265,6 +296,33 @@ mod tests {
         assert_eq!(error.to_string(), "--kubeconfig");
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(cause, "/nowhere/config: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_passed_over_and_one_that_cannot_be_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let contexts = |files: &[PathBuf]| {
+            let whole = merged(files).map_err(|error| chain(&error))?;
+            let names = |whole: Kubeconfig| whole.contexts.into_iter().map(|it| it.name).collect::<Vec<_>>();
+            Ok::<_, String>(whole.map(names))
+        };
+        let with =
+            |name: &str| file(name, &format!("contexts: [{{name: {name}, context: {{cluster: c}}}}]\n"));
+        let (a, b, missing) = (with("a"), with("b"), folder.path().join("missing"));
+        let both = Ok(Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(contexts(&[]), Ok(None));
+        assert_eq!(contexts(std::slice::from_ref(&missing)), Ok(None));
+        assert_eq!(contexts(&[a.clone(), missing.clone(), b.clone()]), both);
+        assert_eq!(contexts(&[missing, a.clone(), b]), both);
+        for broken in [file("broken", "clusters: [{"), folder.path().to_owned()] {
+            let error = contexts(&[a.clone(), broken]).unwrap_err();
+            assert!(error.starts_with("kubeconfig (KUBECONFIG, or .kube/config in the home): "), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -41,8 +41,9 @@ const TIMES: LockTimes = LockTimes {
     renew_deadline: Duration::from_secs(15),
     retry_period: Duration::from_secs(5),
 };
-/// Looks at work at the same time: as many as there are changes under way.
-const LOOKS: usize = 32;
+/// Looks at work at the same time: some times as many as there are changes under way, so that those whose time has come can ask
+/// their metrics before the changes of those before them are made.
+const LOOKS: usize = 128;
 /// Looks that wait for web hooks and metric servers at the same time: one that hangs delays nobody.
 const ASKING: usize = 4096;
 /// The component that events come from.

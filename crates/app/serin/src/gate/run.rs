@@ -101,7 +101,7 @@ Zones or clusters as one, each with its veto: groups: {label: zone, members: [eu
 group. Outcomes that come after minutes: maturity: 5m on the metric; every look then comes that much later.
 
 Exit codes:
-  0 PASS, 1 FAIL, 3 HOLD (at the deadline, at the end of the data, or when interrupted), 2 it could not be judged,
+  0 PASS, 1 FAIL, 3 HOLD (at the deadline, at the end of the data, or when interrupted by Ctrl-C or SIGTERM), 2 it could not be judged,
   130 interrupted while the past was read, before the first look: there is no record"#;
 
 pub(super) async fn run(args: &RunArgs) -> Result<ExitCode> {

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{heard::Heard, text};
-use crate::out;
+use crate::{interrupt::interrupted, out};
 
 /// How long events that are still queued may hold up the end.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub(super) enum Ending {
     Over(Phase),
     /// The shift, or the Deployment that carries it, is no longer there.
     Gone,
-    /// Somebody pressed Ctrl-C.
+    /// Somebody pressed Ctrl-C, or sent SIGTERM.
     Interrupted,
     /// The API will not have what the shift needs.
     Refused(String),
@@ -69,8 +69,8 @@ pub(super) async fn drive(
     });
     let ended = tokio::select! {
         ended = follow(&cluster, &heard, &woken, target, from) => ended,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("listening for Ctrl-C").map(|()| Ending::Interrupted)
+        interrupted = interrupted() => {
+            interrupted.context("listening for signals").map(|()| Ending::Interrupted)
         }
     };
     cluster.events_sent(LAST_EVENTS).await;

@@ -1,6 +1,6 @@
 //! `serin shift`: moves the pods of one plain Deployment to another, behind the Service of both.
 //!
-//! All state is in the cluster: Ctrl-C, a crash or a lost connection loses nothing, and the same command goes on.
+//! All state is in the cluster: Ctrl-C, SIGTERM, a crash or a lost connection loses nothing, and the same command goes on.
 
 mod drive;
 mod heard;
@@ -25,7 +25,7 @@ use crate::out;
 
 use drive::Ending;
 
-/// The exit code of what Ctrl-C has ended: 128 and the number of SIGINT, as shells have it.
+/// The exit code of what Ctrl-C or SIGTERM has ended: 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
 /// How often the state is written before a Deployment that never stands still is said to be changed: its status changes
 /// with every pod, and one that changes between two requests five times in a row is at war with something.
@@ -35,8 +35,8 @@ const AUTOSCALER: Kind =
 
 /// Move pods from one plain Deployment to another, step by step, behind the Service of both
 ///
-/// Ready pods never become fewer than they were. The state is kept in an annotation of the new Deployment: after Ctrl-C
-/// the same command goes on where it was, and with --abort goes back. Exit codes: 0 done (or back, with --abort),
+/// Ready pods never become fewer than they were. The state is kept in an annotation of the new Deployment: after Ctrl-C or
+/// SIGTERM the same command goes on where it was, and with --abort goes back. Exit codes: 0 done (or back, with --abort),
 /// 1 refused or gone back, 130 interrupted.
 #[derive(Args)]
 pub(crate) struct ShiftArgs {

@@ -278,6 +278,11 @@ fn all_recordings_rest_in_the_end() {
         assert_eq!((cluster.seen.writes, cluster.servers.questions), (writes, questions), "{name}");
         // A last look, the end of the wait, and a look for having been asked then.
         assert!(cluster.seen.passes - passes <= 4, "{name}: {}", cluster.seen.passes - passes);
+        // A look at any later time finds the same, or it could not be done without.
+        for wait in [Duration::from_hours(1), Duration::from_hours(24), Duration::from_hours(24 * 30)] {
+            cluster.live(wait);
+            assert_eq!((cluster.seen.writes, cluster.servers.questions), (writes, questions), "{name}");
+        }
         // Whoever wakes the planner in between, it is no look.
         (0..5).for_each(|_| assert!(!cluster.pass(), "{name}"));
         assert_eq!(cluster.servers.questions, questions, "{name}");

@@ -101,8 +101,17 @@ fn a_run_that_fails_is_told_with_its_checks_and_their_bound() {
 
 #[test]
 fn at_rest_a_look_follows_a_change() {
-    for (phase, wanted) in [("Waiting", "within 1m ("), ("Succeeded", "within 1m of a change (")] {
-        let text = details(&Info::new(&snapshot(phase, |_| {})), Paint::Plain);
+    for (phase, by_flagger, wanted) in [
+        ("Waiting", false, "within 1m ("),
+        ("Succeeded", false, "within 1m of a change ("),
+        ("Succeeded", true, "within 1m ("),
+    ] {
+        let snapshot = snapshot(phase, |canary| {
+            if by_flagger {
+                canary["status"]["lastAppliedSpec"] = json!("7c9d6b8f54");
+            }
+        });
+        let text = details(&Info::new(&snapshot), Paint::Plain);
         assert!(text.contains(wanted), "{phase}: {text}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serin_api::flagger::CanaryPhase as Phase;
-use serin_canary::words::has_run;
+use serin_canary::words::{has_run, is_without_run};
 use serin_lang::age::human;
 
 use super::Info;
@@ -130,8 +130,8 @@ fn steps(info: &Info) -> String {
 }
 
 fn next_look(info: &Info) -> String {
-    use Phase::{Failed, Initialized, Succeeded};
-    let is_at_rest = matches!(info.phase(), Some(Initialized | Succeeded | Failed));
+    // Flagger looks each interval, whatever it found at the last look.
+    let is_at_rest = info.controller != "flagger" && is_without_run(info.phase());
     let of = if is_at_rest { " of a change" } else { "" };
     format!("within {}{of} (the controller alone knows the moment: it is in no object)", info.interval)
 }

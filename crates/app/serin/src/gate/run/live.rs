@@ -12,7 +12,7 @@ use serin_sources::Prometheus;
 
 use super::book::{Book, Next};
 use super::{RunArgs, queries, step_of};
-use crate::out;
+use crate::{interrupt::interrupted, out};
 
 /// Parts of the canary's share.
 const WHOLE: f64 = 10_000.0;
@@ -25,7 +25,7 @@ pub(super) async fn judge(
 ) -> Result<Option<Book>> {
     let source = args.source.connect()?.context("--prometheus is missing")?;
     // One wait for both parts, so that no interrupt between them is lost; it listens before anything is asked.
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupt = std::pin::pin!(interrupted());
     let opened = tokio::select! {
         biased;
         stopped = &mut interrupt => {
