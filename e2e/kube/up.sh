@@ -71,7 +71,9 @@ AUDITING=()
 if [ "${AUDIT:-0}" != 0 ]; then
   RULES='{level: Metadata}'; [ "$AUDIT" = controller ] && RULES='{level: Metadata, users: [controller-under-test]}, {level: None}'
   printf 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived, ResponseStarted]\nrules: [%s]\n' "$RULES" > pki/audit.yaml
-  AUDITING=(--audit-policy-file=pki/audit.yaml --audit-log-path="$DIR/audit.log")
+  AUDITING=(--audit-policy-file=pki/audit.yaml --audit-log-path="$DIR/audit.log"
+    # Whoever counts requests reads one file.
+    --audit-log-maxsize=4096)
 fi
 # --- API server (endpoint reconciler off: a loopback advertise address is refused for the kubernetes Endpoints)
 spawn apiserver "$BIN/kube-apiserver" --etcd-servers="http://127.0.0.1:$PB" --bind-address=127.0.0.1 --advertise-address=127.0.0.1 \
