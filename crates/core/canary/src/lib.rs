@@ -1,9 +1,9 @@
 //! The Canary machine: a target whose new versions are analysed before its users get them, as in Flagger.
 //!
 //! Properties: looks stay on their grid; what is written in a look is safe for traffic in every prefix; a Canary at rest is
-//! not written, nor looked at once a look has found nothing to do (without a run no look depends on the time alone, so it would find
-//! the same until something that it sees changes); a new version starts a run once, whoever has looked at the Canary before; nobody is sent to pods that are known
-//! not to take it.
+//! not written, nor looked at once a look has found nothing to do (without a run no look depends on the time alone, so it
+//! would find the same until something that it sees changes); a new version starts a run once, whoever has looked at the
+//! Canary before; nobody is sent to pods that are known not to take it.
 //!
 //! Reason: the events, the status, the routes and the calls of web hooks are what pipelines and people read, so that they are
 //! those of Flagger to the letter, but for its defects.
